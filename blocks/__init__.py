@@ -1,0 +1,1 @@
+"""What the operator configures: settings and references to secrets in, a connection out."""

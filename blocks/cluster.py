@@ -1,0 +1,76 @@
+"""The `RegistryCluster` block and the cluster file: two spellings of the same settings."""
+
+from pathlib import Path
+from typing import Any, Self, cast
+
+import yaml
+from prefect.blocks.core import Block
+from prefect.exceptions import PrefectException
+from pydantic import Field, ValidationError
+
+from blocks.settings import ClusterSettings
+from runbook.domain.errors import InvalidConfigError
+
+
+class RegistryCluster(Block):
+    """One registry cluster: nodes, control plane, storage, load balancer and vault.
+
+    Holds no secret, only where each is found: `env:NAME`, `file:PATH` or `block:NAME`.
+    """
+
+    _block_type_name = "Registry Cluster"
+    _block_type_slug = "registry-cluster"
+    _description = "A DTR / MSR 2.x cluster that the runbooks operate."
+
+    settings: ClusterSettings = Field(description="The same as a cluster file holds")
+
+    @classmethod
+    def from_file(cls, path: Path) -> Self:
+        """Return the cluster that a YAML file describes, its relative paths made absolute.
+
+        Raises InvalidConfigError with all problems at once, each with its path.
+        """
+        content = _read_yaml(path)
+        try:
+            settings = ClusterSettings.model_validate(content, context={"folder": path.resolve().parent})
+        except ValidationError as exc:
+            problems = [f"{_where(error['loc'])}: {_what(error)}" for error in exc.errors()]
+            raise InvalidConfigError(
+                str(path), f"{len(problems)} problems: " + "; ".join(problems), "correct them, then run again"
+            ) from exc
+        return cls(settings=settings)
+
+
+def load_cluster(name: str) -> RegistryCluster:
+    """Return the cluster of a file (`*.yaml`, `*.yml`) or of the `RegistryCluster` block of that name."""
+    if Path(name).suffix in {".yaml", ".yml"}:
+        return RegistryCluster.from_file(Path(name))
+    try:
+        return cast("RegistryCluster", RegistryCluster.load(name))
+    except (ValueError, PrefectException) as exc:
+        raise InvalidConfigError(
+            f"block {name}",
+            f"cannot be loaded: {str(exc).splitlines()[0]}",
+            f"write it with `runbook blocks push FILE`, where FILE has `name: {name}`",
+        ) from exc
+
+
+def _read_yaml(path: Path) -> Any:
+    try:
+        return yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as exc:
+        raise InvalidConfigError(
+            str(path), f"cannot be read: {exc.strerror}", "give the path of a cluster file"
+        ) from exc
+    except yaml.YAMLError as exc:
+        raise InvalidConfigError(str(path), f"is not YAML: {exc}", "correct it, then run again") from exc
+
+
+def _where(location: tuple[int | str, ...]) -> str:
+    """Render pydantic's location as an operator would write it: `nodes[2].address`."""
+    text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location)
+    return text.lstrip(".") or "the file"
+
+
+def _what(error: Any) -> str:
+    return str(error["msg"]).removeprefix("Value error, ")

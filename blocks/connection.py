@@ -1,0 +1,199 @@
+"""From the settings of a cluster to connections: made when first used, closed together."""
+
+from collections.abc import Callable
+from contextlib import ExitStack
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from pydantic import SecretStr
+
+from blocks.secret_references import resolve
+from blocks.settings import ClusterSettings, TransportKind
+from runbook.domain.commands import ReplicaPorts
+from runbook.domain.errors import InvalidConfigError, NotReadyError, RefusedError, UnreachableError
+from runbook.domain.health import ClusterSeen
+from runbook.domain.topology import NodeSpec
+from runbook.domain.versions import parse_version, probe_path
+from runbook.remote.bootstrapper import Bootstrapper
+from runbook.remote.control_plane_api import ControlPlane
+from runbook.remote.discovery import observe
+from runbook.remote.docker_transport import DockerTransport
+from runbook.remote.haproxy import HaproxyOverSsh
+from runbook.remote.registry_admin_api import RegistryAdmin
+from runbook.remote.registry_api import Registry, ping
+from runbook.remote.s3 import S3Settings, connect
+from runbook.remote.ssh import SshConnection, SshPool
+from runbook.remote.ssh_transport import SshTransport
+from runbook.remote.storage import S3Storage
+from runbook.remote.transport import Transport
+from runbook.remote.vault import Vault
+from runbook.remote.vaults import open_vault
+
+HTTPS = 443
+
+
+class ClusterConnection:
+    """Every connection that a run needs; one SSH connection per node."""
+
+    def __init__(self, settings: ClusterSettings) -> None:
+        self.settings = settings
+        self.name = settings.name
+        self.version = parse_version(settings.registry.version)
+        self.registry_nodes = tuple(NodeSpec(n.name, n.address, n.role) for n in settings.registry_nodes)
+        self._ssh = SshPool()
+        self._closers: list[Callable[[], None]] = [self._ssh.close]
+
+    @property
+    def bootstrapper_image(self) -> str:
+        """The bootstrapper's image with its tag."""
+        return f"{self.settings.registry.image}:{self.version}"
+
+    @property
+    def ports(self) -> ReplicaPorts:
+        """The ports of each replica, as far as they are not the vendor's."""
+        port = self.settings.registry.https_port
+        return ReplicaPorts(https=None if port == HTTPS else port)
+
+    def ssh(self, name: str) -> SshConnection:
+        """Return the run's SSH connection to a node or to the load balancer."""
+        machines = [*self.settings.nodes, self.settings.load_balancer.haproxy]
+        machine = next(machine for machine in machines if machine.name == name)
+        return self._ssh.get(machine.target(self.settings.ssh))
+
+    @cached_property
+    def transport(self) -> Transport:
+        """How the bootstrapper is run and the nodes are looked at."""
+        settings = self.settings
+        if settings.transport is TransportKind.DOCKER:
+            transport: Transport = DockerTransport(self.control_plane, settings.managers[0].name)
+        else:
+            targets = [node.target(settings.ssh) for node in settings.nodes]
+            manager = settings.managers[0].target(settings.ssh)
+            transport = SshTransport(self._ssh, manager, targets)
+        self._closers.insert(0, transport.close)
+        return transport
+
+    @cached_property
+    def control_plane(self) -> ControlPlane:
+        """UCP / MKE."""
+        control_plane = self.settings.control_plane.connect()
+        self._closers.append(control_plane.close)
+        return control_plane
+
+    @cached_property
+    def bootstrapper(self) -> Bootstrapper:
+        """The vendor's commands, in the version of the cluster file."""
+        return Bootstrapper(self.transport, self.bootstrapper_image, self.version, self.control_plane.access)
+
+    @property
+    def registry(self) -> Registry:
+        """The registry as its users see it, through the external URL."""
+        return Registry(self.settings.registry.external_url, self.registry_ca(), *self._administrator())
+
+    @property
+    def admin(self) -> RegistryAdmin:
+        """The registry's administration API, through a healthy replica of its own."""
+        healthy = self.observe().healthy
+        if not healthy:
+            raise NotReadyError(self.name, "no replica is healthy", "run `runbook check`")
+        address = {n.name: n.address for n in self.registry_nodes}[healthy[0].node]
+        return self._admin_at(address)
+
+    def _admin_at(self, address: str) -> RegistryAdmin:
+        url = f"https://{address}:{self.settings.registry.https_port}"
+        return RegistryAdmin(url, self.registry_ca(), *self._administrator())
+
+    def registry_ca(self) -> str | None:
+        """Return the CA that signed the registry's certificate: the configured one, else the registered one."""
+        registry = self.settings.registry
+        if registry.ca_file is None:
+            return self.control_plane.registry_ca(registry.host)
+        try:
+            return Path(registry.ca_file).read_text(encoding="utf-8")
+        except OSError as exc:
+            raise InvalidConfigError(
+                f"registry.ca_file {registry.ca_file}",
+                f"cannot be read: {exc.strerror}",
+                "write the CA there",
+            ) from exc
+
+    @cached_property
+    def storage(self) -> S3Storage:
+        """Where the registry keeps image data."""
+        s3 = self.settings.storage.s3
+        keys = resolve(s3.access_key), resolve(s3.secret_key)
+        client = connect(S3Settings(s3.endpoint, s3.region, keys[0].get_secret_value(), keys[1]))
+        return S3Storage(client, s3.bucket, s3.root_directory)
+
+    @cached_property
+    def vault(self) -> Vault:
+        """Where recovery points, locks and holds are kept."""
+        vault = self.settings.vault
+        folder = vault.url.removeprefix("file://")
+        if vault.url.startswith("file://") and not Path(folder).is_dir():
+            raise RefusedError(vault.url, "there is no such folder", "mount it, or make it, then run again")
+        access = resolve(vault.access_key).get_secret_value() if vault.access_key else None
+        secret = resolve(vault.secret_key) if vault.secret_key else None
+        return open_vault(vault.url, S3Settings(vault.endpoint, vault.region or "us-east-1", access, secret))
+
+    @cached_property
+    def identity(self) -> SecretStr:
+        """The age private key that opens recovery points."""
+        return resolve(self.settings.vault.identity)
+
+    @cached_property
+    def load_balancer(self) -> HaproxyOverSsh:
+        """HAProxy on its machine."""
+        haproxy = self.settings.load_balancer.haproxy
+        return HaproxyOverSsh(self.ssh(haproxy.name), haproxy.config_path, haproxy.stats_port)
+
+    def observe(self) -> ClusterSeen:
+        """Return the registry as it is now."""
+        addresses = {node.name: node.address for node in self.registry_nodes}
+        return observe(self.transport, addresses, self._why_not_healthy, self._members)
+
+    def answers(self) -> bool:
+        """Tell whether the registry is healthy at its external URL."""
+        host, _, port = self.settings.registry.host.partition(":")
+        return ping(host, port=int(port or HTTPS), path=probe_path(self.version)) is None
+
+    def describe(self, node: str) -> dict[str, Any]:
+        """Return what a restore must match, for a recovery point read from the replica on `node`; no secret."""
+        settings = self.settings
+        return {
+            "node": node,
+            "registry": settings.registry.model_dump(),
+            "nodes": [entry.model_dump(include={"name", "address", "role"}) for entry in settings.nodes],
+            "storage": settings.storage.s3.model_dump(exclude={"access_key", "secret_key"}),
+            "load_balancer": {
+                "address": settings.load_balancer.haproxy.address,
+                "configuration": self.load_balancer.read(),
+            },
+        }
+
+    def close(self) -> None:
+        """Close every connection that was made."""
+        with ExitStack() as closing:  # all of them, even if one fails
+            for close in reversed(self._closers):
+                closing.callback(close)
+
+    def _administrator(self) -> tuple[str, SecretStr]:
+        return self.settings.control_plane.user, resolve(self.settings.control_plane.password)
+
+    def _why_not_healthy(self, address: str) -> str | None:
+        registry = self.settings.registry
+        return ping(
+            address,
+            port=registry.https_port,
+            path=probe_path(self.version),
+            server_name=registry.host.partition(":")[0],
+        )
+
+    def _members(self, address: str) -> tuple[str, ...]:
+        """Return the ids that the registry itself names, asked at one replica; none if it does not say."""
+        try:
+            with self._admin_at(address) as admin:
+                return tuple(admin.settings().nodes)
+        except UnreachableError:
+            return ()

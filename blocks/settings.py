@@ -1,0 +1,110 @@
+"""A cluster file, as types. The file and the `RegistryCluster` block hold the same thing."""
+
+from enum import StrEnum
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from blocks.control_plane import ControlPlaneSettings
+from blocks.load_balancer import LoadBalancerSettings
+from blocks.paths import FilePath
+from blocks.ssh_access import NodeSettings, SshAccess
+from blocks.storage import StorageSettings
+from blocks.vault import VaultSettings
+from runbook.domain.topology import NodeRole, why_not_count
+
+
+class TransportKind(StrEnum):
+    """How the bootstrapper is run: `docker` over SSH on a manager, or the control plane's Docker API."""
+
+    SSH = "ssh"
+    DOCKER = "docker"
+
+
+class RegistrySettings(BaseModel):
+    """The registry: which image, which version, under which address."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    image: str = Field(description="Bootstrapper image without tag: docker/dtr, mirantis/dtr, …")
+    version: str = Field(pattern=r"^\d+\.\d+\.\d+$", description="Exact version, the image's tag")
+    external_url: str = Field(
+        pattern=r"^https://[^/]+$", description="https://host[:port] of the load balancer"
+    )
+    ca_file: FilePath | None = Field(
+        default=None,
+        description="CA of the registry, PEM; left out: the CA that the control plane registered",
+    )
+    overlay_subnet: str | None = Field(default=None, description="Subnet of the overlay network dtr-ol")
+    https_port: int = Field(default=443, ge=1, le=65535, description="HTTPS port of each replica")
+
+    @property
+    def host(self) -> str:
+        """Host (and port) of the external URL, as image references name it."""
+        return urlsplit(self.external_url).netloc
+
+
+class Targets(BaseModel):
+    """What the business was promised; every report shows it beside what was reached."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    rto_minutes: float = Field(default=60, gt=0, description="Time from the start of a restore to service")
+    rpo_minutes: float = Field(default=1440, gt=0, description="Age of the newest recovery point, at most")
+
+
+class ClusterSettings(BaseModel):
+    """One registry with its replicas, control plane, load balancer, storage and vault."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        hide_input_in_errors=True,  # a secret that stands here by mistake would reach logs in a traceback
+    )
+
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$", description="Short name; a folder of the vault")
+    registry: RegistrySettings
+    control_plane: ControlPlaneSettings
+    ssh: SshAccess
+    nodes: list[NodeSettings] = Field(min_length=2)
+    transport: TransportKind = TransportKind.SSH
+    replicas: int = Field(description="How many replicas scale-out and restore aim for: 1, 3, 5 or 7")
+    storage: StorageSettings
+    load_balancer: LoadBalancerSettings
+    vault: VaultSettings
+    targets: Targets = Targets()
+
+    @field_validator("replicas")
+    @classmethod
+    def _supported_count(cls, replicas: int) -> int:
+        if reason := why_not_count(replicas):
+            raise ValueError(reason)
+        return replicas
+
+    @field_validator("nodes")
+    @classmethod
+    def _one_manager_and_unique_names(cls, nodes: list[NodeSettings]) -> list[NodeSettings]:
+        names = [node.name for node in nodes]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ValueError(f"named twice: {', '.join(twice)}")
+        if not any(node.role is NodeRole.MANAGER for node in nodes):
+            raise ValueError("no node has the role manager")
+        return nodes
+
+    @model_validator(mode="after")
+    def _enough_nodes(self) -> "ClusterSettings":
+        if len(self.registry_nodes) < self.replicas:
+            raise ValueError(
+                f"replicas: {self.replicas} are wanted and nodes holds {len(self.registry_nodes)} registry nodes"
+            )
+        return self
+
+    @property
+    def managers(self) -> list[NodeSettings]:
+        """The nodes that run the control plane."""
+        return [node for node in self.nodes if node.role is NodeRole.MANAGER]
+
+    @property
+    def registry_nodes(self) -> list[NodeSettings]:
+        """The nodes that may hold a replica, in the order of preference."""
+        return [node for node in self.nodes if node.role is NodeRole.REGISTRY]

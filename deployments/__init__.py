@@ -1,0 +1,1 @@
+"""Schedules, automations and example cluster files; applied by `python -m deployments`."""

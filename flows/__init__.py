@@ -1,0 +1,1 @@
+"""One file = one runbook; its body is the table of contents."""

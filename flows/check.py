@@ -1,0 +1,25 @@
+"""check: look at everything, change nothing, show all findings at once."""
+
+from prefect import flow
+
+from flows.preflight import judge, look
+from flows.run import Run
+from runbook.domain.cluster_findings import judge_cluster
+from runbook.domain.report import Report
+from tasks.replicas import observe_cluster
+
+
+@flow(name="check", flow_run_name="check {cluster}")
+def check(cluster: str, fail_if_blocked: bool = True) -> Report:
+    """Return all findings about a cluster (a RegistryCluster block's name or a cluster file's path).
+
+    Fails with one error that names every finding that blocks, unless told not to: the report has them too.
+    """
+    with Run("check", cluster) as run:
+        looked = look(run)
+        seen = run.step(observe_cluster, after=looked)
+        settings = run.cluster.settings
+        run.report.findings += judge_cluster(seen.result(), settings.replicas, settings.registry.version)
+        if fail_if_blocked:
+            run.step(judge, run.report.findings, after=[seen])
+    return run.report

@@ -1,0 +1,140 @@
+"""Commands of `runbook`: each flow from a cluster file or a block, with --plan."""
+
+import importlib.util
+import sys
+import traceback
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.markdown import Markdown
+
+from blocks.cluster import RegistryCluster
+from flows.approval import GivenApproval
+from flows.backup import backup
+from flows.check import check
+from flows.cli_points import points
+from flows.cli_server import server_or_none
+from flows.install import install
+from flows.restore import restore
+from flows.scale_out import scale_out
+from runbook.domain.errors import ExitStatus, RefusedError, RunbookError
+from runbook.domain.findings import error_for
+from runbook.domain.plans import Plan
+from runbook.domain.report import Report
+
+app = typer.Typer(
+    name="runbook",
+    no_args_is_help=True,
+    add_completion=False,
+    help="Runbooks for a highly available DTR / MSR 2.x registry. Exit status: 0 done, 1 a bug, "
+    "2 invalid configuration, 3 refused, 4 unreachable, 5 not ready in time, 6 mismatch, 7 locked.",
+)
+blocks = typer.Typer(no_args_is_help=True, help="Blocks of the Prefect server.")
+app.add_typer(points, name="points")
+if importlib.util.find_spec("lab"):  # in a checkout; an installed wheel has no lab
+    app.add_typer(importlib.import_module("lab.__main__").app, name="lab")
+app.add_typer(blocks, name="blocks")
+
+Cluster = Annotated[str, typer.Option("--cluster", help="Cluster file (*.yaml) or RegistryCluster block.")]
+PlanOnly = Annotated[bool, typer.Option("--plan", help="Show what would be done and touch nothing.")]
+Json = Annotated[bool, typer.Option("--json", help="With --plan: print the plan as JSON.")]
+
+
+@app.command("check")
+def check_command(cluster: Cluster) -> None:
+    """Look at everything, change nothing, show all findings at once."""
+    report = check(cluster, fail_if_blocked=False)
+    _show(report)
+    if error := error_for(report.findings):
+        raise error
+
+
+@app.command("install")
+def install_command(cluster: Cluster, plan: PlanOnly = False, json: Json = False) -> None:
+    """First replica, storage, load balancer, canary."""
+    _show(install(cluster, plan_only=plan), as_json=json)
+
+
+@app.command("scale-out")
+def scale_out_command(
+    cluster: Cluster,
+    replicas: Annotated[int | None, typer.Option(help="Wanted replicas: 3, 5 or 7.")] = None,
+    plan: PlanOnly = False,
+    json: Json = False,
+) -> None:
+    """Join replicas one after another up to the wanted odd number."""
+    _show(scale_out(cluster, replicas=replicas, plan_only=plan), as_json=json)
+
+
+@app.command("backup")
+def backup_command(cluster: Cluster, plan: PlanOnly = False, json: Json = False) -> None:
+    """Take a recovery point, metadata and images as one, and prove it."""
+    _show(backup(cluster, plan_only=plan), as_json=json)
+
+
+@app.command("restore")
+def restore_command(
+    cluster: Cluster,
+    point: Annotated[str | None, typer.Option(help="Recovery point; left out: the newest verified.")] = None,
+    approve: Annotated[str | None, typer.Option(help="Your name: approve without being asked.")] = None,
+    force_reason: Annotated[str | None, typer.Option(help="Why, although a lighter remedy exists.")] = None,
+    plan: PlanOnly = False,
+    json: Json = False,
+) -> None:
+    """Decide, show plan and loss, ask, then bring the registry back. The last resort."""
+    planned = restore(cluster, point=point, plan_only=True, force_reason=force_reason)
+    _show(planned, as_json=json)
+    if plan or planned.plan is None:
+        return
+    given = _approval(planned.plan, approve)
+    _show(restore(cluster, point=point, approval=given, force_reason=force_reason))
+
+
+def _approval(plan: Plan, approver: str | None) -> GivenApproval:
+    """Return a person's approval of `plan`, asked for at the terminal unless a name was given."""
+    if approver is not None:
+        return GivenApproval(
+            cluster=plan.cluster, approver=approver, reason="given by --approve", plan_digest=plan.digest()
+        )
+    if not sys.stdin.isatty():
+        raise RefusedError(
+            plan.cluster, "nobody approved the plan", "run it at a terminal, or give --approve NAME"
+        )
+    return GivenApproval(
+        cluster=typer.prompt("Type the cluster's name to approve this plan"),
+        approver=typer.prompt("Your name"),
+        reason=typer.prompt("Reason"),
+        plan_digest=plan.digest(),
+    )
+
+
+@blocks.command("push")
+def push_block(file: Path) -> None:
+    """Write a cluster file as the RegistryCluster block that deployments name."""
+    cluster = RegistryCluster.from_file(file)
+    RegistryCluster.register_type_and_schema()
+    cluster.save(cluster.settings.name, overwrite=True)
+    typer.echo(f"block registry-cluster/{cluster.settings.name} holds {file}")
+
+
+def _show(report: Report, as_json: bool = False) -> None:
+    if as_json and report.plan:
+        typer.echo(report.plan.to_json())
+    else:
+        Console().print(Markdown(report.to_markdown()))
+
+
+def run() -> None:
+    """Run one command; an error becomes its two lines and its exit status."""
+    try:
+        with server_or_none():
+            app()
+    except RunbookError as error:
+        typer.secho(str(error), fg="red", err=True)
+        raise SystemExit(error.exit_status) from error
+    except Exception as error:  # the last place where a bug can be told from an operator's problem
+        traceback.print_exc()
+        typer.secho(f"runbook: {error!r}\nNext: this is a bug, report it with the lines above", err=True)
+        raise SystemExit(ExitStatus.BUG) from error

@@ -1,0 +1,53 @@
+"""The beginning of every runbook: look at everything at once, refuse with all reasons at once."""
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from prefect.futures import PrefectFuture
+
+from blocks.connection import ClusterConnection
+from flows.run import Run
+from runbook.domain.findings import Finding, error_for, tolerate
+from runbook.domain.report import Phase
+from tasks.control_plane import check_control_plane
+from tasks.load_balancer import check_load_balancer
+from tasks.nodes import check_node
+from tasks.policy import step
+from tasks.recovery_points import check_vault
+from tasks.storage import check_storage
+
+Checked = list[PrefectFuture[None]]
+
+
+def preflight(run: Run, *, losable: Sequence[str] = ()) -> Checked:
+    """Look at everything and raise one error that names every finding that blocks; changes nothing.
+
+    Nodes named in `losable` may be unreachable: a restore is for that, and a backup needs a majority alone.
+    """
+    looked = look(run)
+    run.report.findings = tolerate(run.report.findings, set(losable))
+    return [run.step(judge, run.report.findings, after=looked)]
+
+
+def look(run: Run) -> list[PrefectFuture[Any]]:
+    """Check nodes, control plane, storage, load balancer and vault at once; leave the findings in the report."""
+    begun = time.monotonic()
+    checks = [
+        *(check_node.submit(run.cluster, node) for node in run.cluster.settings.nodes),
+        check_control_plane.submit(run.cluster),
+        check_storage.submit(run.cluster),
+        check_load_balancer.submit(run.cluster),
+        check_vault.submit(run.cluster),
+    ]
+    found = dict.fromkeys(finding for check in checks for finding in check.result())  # two may find the same
+    run.report.findings = tuple(found)
+    run.report.phases.append(Phase("checks", time.monotonic() - begun))
+    return list(checks)
+
+
+@step("judge findings", retries=0)
+def judge(_cluster: ClusterConnection, findings: Sequence[Finding]) -> None:
+    """Raise one error that names every blocking finding; return when nothing blocks."""
+    if error := error_for(findings):
+        raise error

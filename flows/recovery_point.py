@@ -1,0 +1,40 @@
+"""A recovery point, step by step: used by backup, and by restore once the registry lives again.
+
+The order is the result of a model of every interleaving of pushes, deletions and garbage collection:
+images, then under a hold metadata and the images that came since, then the proof, then the manifest.
+"""
+
+from flows.run import After, Run
+from runbook.domain.plans import Action, Step
+from runbook.domain.recovery import Manifest
+from tasks.holds import hold_garbage_collection, release_hold, release_stale_hold
+from tasks.images import push_canary
+from tasks.recovery_points import begin_point, copy_images, prove_point, publish_point, stream_metadata
+
+
+def take_recovery_point(run: Run, after: After = ()) -> After:
+    """Leave a verified recovery point in the vault, or none; garbage collection runs as before."""
+    begun = run.step(begin_point, after=after)
+    stale = run.step(release_stale_hold, after=[begun])
+    bulk = run.step(copy_images, after=[stale])
+    canary = run.step(push_canary, after=[bulk])
+    last: After = [canary]
+    try:
+        hold = run.step(hold_garbage_collection, after=last)
+        last = [hold]
+        metadata = run.step(stream_metadata, begun, after=[hold])
+        images = run.step(copy_images, after=[metadata])
+    finally:
+        released = run.step(release_hold, after=last)
+    proof = run.step(prove_point, metadata, images, canary)
+    published = run.step(publish_point, begun, metadata, images, (canary, proof, hold), after=[released])
+    manifest: Manifest = published.result()
+    run.report.did.append(
+        Step(Action.BACK_UP, run.cluster.name, manifest.id, "verified, its manifest is published")
+    )
+    run.report.notes.append(
+        f"recovery point {manifest.id}: {manifest.tags} tags in {manifest.repositories} repositories, "
+        f"{manifest.proof.references} references checked and {manifest.proof.missing} missing, "
+        f"{manifest.images.blobs} blobs of {manifest.images.bytes / 1e6:.1f} MB"
+    )
+    return [published]

@@ -1,0 +1,31 @@
+"""scale-out: more replicas, odd numbers only, one after another."""
+
+from prefect import flow
+
+from flows.growth import grow
+from flows.preflight import preflight
+from flows.run import Run
+from runbook.domain.plans import Plan
+from runbook.domain.report import Report
+from tasks.load_balancer import ensure_pool
+from tasks.replicas import choose_joins
+
+
+@flow(name="scale-out", flow_run_name="scale-out {cluster}")
+def scale_out(cluster: str, replicas: int | None = None, plan_only: bool = False) -> Report:
+    """Leave the cluster with `replicas` replicas (left out: what its settings say), all behind the balancer.
+
+    A second run changes nothing and says why. `plan_only` shows what would be done and touches nothing.
+    """
+    with Run("scale-out", cluster) as run:
+        wanted = replicas if replicas is not None else run.cluster.settings.replicas
+        checked = preflight(run)
+        if plan_only:
+            steps = run.step(choose_joins, wanted, after=checked).result()
+            run.report.plan = Plan("scale-out", run.cluster.name, steps)
+            return run.report.planned()
+        with run.lock():
+            grown = grow(run, wanted, after=checked)
+            pool = run.step(ensure_pool, after=grown)
+            run.report.did.append(pool.result())
+    return run.report

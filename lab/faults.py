@@ -1,0 +1,217 @@
+"""Real faults, and their end: ``runbook lab break FAULT [NODE]`` and ``runbook lab heal FAULT [NODE]``."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import docker
+from docker.errors import APIError, NotFound
+from docker.models.containers import Container
+
+from lab import control_plane, replicas, storage
+from lab.machines import find_machine, wake
+from lab.mesh import wait_for_mesh
+from lab.node_engines import node_engine, wait_for_engine
+from lab.progress import say
+from lab.swarm import wait_for_member
+from lab.topology import BALANCER, MANAGER, NODES, REGISTRY_NODES, STORAGE, Machine, Topology, machine_named
+from runbook.domain.errors import InvalidConfigError, RefusedError
+
+_STOP_SECONDS = 10
+_BACKUP_TRUNCATED = "backup-truncated"
+
+
+@dataclass(frozen=True)
+class Lab:
+    """A lab and the engine it runs on."""
+
+    client: docker.DockerClient
+    topology: Topology
+
+    def container(self, machine: Machine) -> Container:
+        """Return the container that plays the machine."""
+        found = find_machine(self.client, self.topology, machine)
+        if found is None:
+            raise RefusedError(machine.name, "the lab does not run", "run: runbook lab up")
+        return found
+
+    def run(self, machine: Machine, *command: str) -> None:
+        """Run a command on the machine that must end well."""
+        try:
+            status, output = self.container(machine).exec_run(list(command))
+        except APIError as error:
+            raise RefusedError(machine.name, str(error.explanation), "run: runbook lab up") from error
+        if status:
+            words = output.decode(errors="replace").strip() if isinstance(output, bytes) else ""
+            raise RefusedError(
+                machine.name, f"{' '.join(command)} ended with {status}: {words}", "run: runbook lab up"
+            )
+
+
+Act = Callable[[Lab, tuple[Machine, ...]], None]
+
+
+@dataclass(frozen=True)
+class Fault:
+    """Something that can go wrong, and how it ends. Without `heal`, a runbook is what heals it."""
+
+    summary: str
+    strike: Act
+    heal: Act | None
+    default: tuple[Machine, ...] = ()
+    allowed: tuple[Machine, ...] = ()
+
+
+def strike(lab: Lab, name: str, nodes: tuple[str, ...]) -> None:
+    """Make the fault happen."""
+    chosen = choose(name, nodes)
+    FAULTS[name].strike(lab, chosen)
+    say(f"{name}: {_names(chosen)}")
+
+
+def heal(lab: Lab, name: str, nodes: tuple[str, ...]) -> None:
+    """End the fault and return when what it hit works again."""
+    chosen = choose(name, nodes)
+    mend = FAULTS[name].heal
+    if mend is None:
+        raise RefusedError(
+            name, "nothing but a runbook heals it", "restore the registry, or: runbook lab reset"
+        )
+    mend(lab, chosen)
+    say(f"{name}: healed, {_names(chosen)}")
+
+
+def heal_all(lab: Lab) -> None:
+    """End every fault that can be ended from here."""
+    for fault in FAULTS.values():
+        if fault.heal is not None:
+            fault.heal(lab, fault.allowed)
+
+
+def choose(name: str, nodes: tuple[str, ...]) -> tuple[Machine, ...]:
+    """Return the machines that the fault is meant to hit."""
+    if name not in FAULTS:
+        raise InvalidConfigError(name, "there is no such fault", f"choose one of {', '.join(FAULTS)}")
+    fault = FAULTS[name]
+    chosen = tuple(machine for node in nodes if (machine := machine_named(node)) in fault.allowed and machine)
+    if len(chosen) < len(nodes) or not (chosen or fault.default):
+        raise InvalidConfigError(
+            name, f"{' '.join(nodes) or 'no node'} given", f"name one or more of {_names(fault.allowed)}"
+        )
+    return chosen or fault.default
+
+
+def _names(machines: tuple[Machine, ...]) -> str:
+    return ", ".join(machine.name for machine in machines)
+
+
+def _power_off(lab: Lab, nodes: tuple[Machine, ...]) -> None:
+    for node in nodes:
+        lab.container(node).stop(timeout=_STOP_SECONDS)
+
+
+def _pause(lab: Lab, nodes: tuple[Machine, ...]) -> None:
+    for node in nodes:
+        if (container := lab.container(node)).status != "paused":
+            container.pause()
+
+
+def _wake(lab: Lab, nodes: tuple[Machine, ...]) -> None:
+    for node in nodes:
+        wake(lab.container(node))
+    _wait_for_nodes(lab, nodes)
+
+
+def _stop_engine(lab: Lab, nodes: tuple[Machine, ...]) -> None:
+    for node in nodes:
+        lab.run(node, "lab-engine", "stop")
+
+
+def _start_engine(lab: Lab, nodes: tuple[Machine, ...]) -> None:
+    for node in nodes:
+        lab.run(node, "lab-engine", "start")
+    _wait_for_nodes(lab, nodes)
+
+
+def _wait_for_nodes(lab: Lab, nodes: tuple[Machine, ...]) -> None:
+    """Return once the engines answer and the manager sees the nodes as ready."""
+    for node in nodes:
+        wait_for_engine(lab.topology, node)
+    for node in NODES if MANAGER in nodes else nodes:  # a manager that was away looks for its nodes anew
+        wait_for_member(lab.topology, node)
+    wait_for_mesh(lab.client, lab.topology, nodes if MANAGER in nodes else (MANAGER, *nodes))
+    if MANAGER in nodes:
+        control_plane.wait_for_control_plane(lab.topology)
+
+
+def _empty_storage(lab: Lab, _: tuple[Machine, ...]) -> None:
+    removed = storage.empty_bucket(lab.topology, storage.STORAGE_BUCKET)
+    say(f"bucket {storage.STORAGE_BUCKET}: {removed} objects removed")
+
+
+def _stop_balancer(lab: Lab, _: tuple[Machine, ...]) -> None:
+    lab.run(BALANCER, "service", "haproxy", "stop")
+
+
+def _start_balancer(lab: Lab, _: tuple[Machine, ...]) -> None:
+    lab.run(BALANCER, "service", "haproxy", "start")
+
+
+def _stop_control_plane(lab: Lab, _: tuple[Machine, ...]) -> None:
+    with node_engine(lab.topology, MANAGER) as engine:
+        try:
+            engine.containers.get(control_plane.CONTAINER).stop(timeout=_STOP_SECONDS)
+        except NotFound as error:
+            raise RefusedError("control plane", "it is not there", "run: runbook lab up") from error
+
+
+def _start_control_plane(lab: Lab, _: tuple[Machine, ...]) -> None:
+    control_plane.ensure_control_plane(lab.topology)
+
+
+def _destroy_replicas(lab: Lab, nodes: tuple[Machine, ...]) -> None:
+    for node, names in replicas.destroy_replicas(lab.topology, nodes).items():
+        say(f"{node}: {len(names)} containers and volumes of the registry removed")
+
+
+def _truncate_backups(lab: Lab, _: tuple[Machine, ...]) -> None:
+    if not replicas.switch(lab.topology, "put", _BACKUP_TRUNCATED, "1"):
+        raise RefusedError("registry", "no replica's database takes the switch", "run: runbook install")
+
+
+def _whole_backups(lab: Lab, _: tuple[Machine, ...]) -> None:
+    """Take the switch away; a registry that is gone took it along."""
+    replicas.switch(lab.topology, "del", _BACKUP_TRUNCATED)
+
+
+FAULTS = {
+    "node-off": Fault("shut nodes down", _power_off, _wake, allowed=NODES),
+    "node-paused": Fault("stop the clock of nodes", _pause, _wake, allowed=NODES),
+    "engine-stopped": Fault("stop the engine of nodes", _stop_engine, _start_engine, allowed=NODES),
+    "control-plane-down": Fault(
+        "stop UCP", _stop_control_plane, _start_control_plane, default=(MANAGER,), allowed=(MANAGER,)
+    ),
+    "balancer-stopped": Fault(
+        "stop HAProxy", _stop_balancer, _start_balancer, default=(BALANCER,), allowed=(BALANCER,)
+    ),
+    "bucket-emptied": Fault(
+        "delete every object of the storage bucket",
+        _empty_storage,
+        None,
+        default=(STORAGE,),
+        allowed=(STORAGE,),
+    ),
+    "replicas-destroyed": Fault(
+        "delete every container and volume of the registry",
+        _destroy_replicas,
+        None,
+        default=REGISTRY_NODES,
+        allowed=REGISTRY_NODES,
+    ),
+    _BACKUP_TRUNCATED: Fault(
+        "let the bootstrapper's backup stop halfway and end with 0",
+        _truncate_backups,
+        _whole_backups,
+        default=REGISTRY_NODES,
+        allowed=REGISTRY_NODES,
+    ),
+}

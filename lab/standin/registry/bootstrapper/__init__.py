@@ -1,0 +1,1 @@
+"""The command that installs, joins, backs up, restores and destroys replicas."""

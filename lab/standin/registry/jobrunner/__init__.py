@@ -1,0 +1,1 @@
+"""Runs the jobs and crons of the cluster."""

@@ -1,0 +1,1 @@
+"""The part of the runbooks that has never heard of Prefect."""

@@ -1,0 +1,1 @@
+"""Pure decisions and types: standard library alone, no clock, no environment."""

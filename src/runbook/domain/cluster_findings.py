@@ -1,0 +1,58 @@
+"""What `check` says about the replicas together."""
+
+from runbook.domain.errors import NotReadyError
+from runbook.domain.findings import Finding, Level, ok
+from runbook.domain.health import ClusterSeen, Replica
+
+
+def judge_cluster(seen: ClusterSeen, wanted: int, version: str) -> tuple[Finding, ...]:
+    """Return the findings about quorum, each unhealthy replica, versions and the number of replicas."""
+    if not seen.replicas:
+        return (Finding(Level.WARNING, "registry", "no replica is there", "run `runbook install`"),)
+    found = [_judge_quorum(seen), _judge_count(seen, wanted)]
+    for replica in seen.replicas:
+        found += [_judge_health(replica), _judge_version(replica, version), _judge_member(replica, seen)]
+    problems = tuple(finding for finding in found if finding)
+    return problems or (ok("registry", f"{seen.summary()}, all of version {version}"),)
+
+
+def _judge_quorum(seen: ClusterSeen) -> Finding | None:
+    if seen.has_quorum:
+        return None
+    what = f"no quorum: {seen.summary()}"
+    return Finding(
+        Level.BLOCKS, "registry", what, "run `runbook restore --plan`; it names the remedy", NotReadyError
+    )
+
+
+def _judge_count(seen: ClusterSeen, wanted: int) -> Finding | None:
+    count = len(seen.members)
+    if count == wanted:
+        return None
+    even = ", an even number, which tolerates no more failures than one less" if count % 2 == 0 else ""
+    return Finding(
+        Level.WARNING, "registry", f"{count} of {wanted} replicas{even}", "run `runbook scale-out`"
+    )
+
+
+def _judge_health(replica: Replica) -> Finding | None:
+    if replica.healthy:
+        return None
+    what = f"replica {replica.replica_id}: {replica.why_not_healthy}"
+    return Finding(Level.WARNING, replica.node, what, "run `runbook restore --plan`; it names the remedy")
+
+
+def _judge_version(replica: Replica, version: str) -> Finding | None:
+    if replica.version in {None, version}:
+        return None
+    what = f"replica {replica.replica_id} runs {replica.version}, the cluster file says {version}"
+    return Finding(Level.BLOCKS, replica.node, what, "correct `registry.version` in the cluster file")
+
+
+def _judge_member(replica: Replica, seen: ClusterSeen) -> Finding | None:
+    if not seen.configured or replica.replica_id in seen.configured:
+        return None
+    what = f"replica {replica.replica_id} is on it, and the registry does not count it as a member"
+    return Finding(
+        Level.WARNING, replica.node, what, "it is a leftover: destroy it before its node is used again"
+    )

@@ -1,0 +1,75 @@
+"""What `check` found, and whether it stands in the way."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from runbook.domain.errors import (
+    InvalidConfigError,
+    MismatchError,
+    NotReadyError,
+    RefusedError,
+    RunbookError,
+    UnreachableError,
+)
+
+
+class Level(StrEnum):
+    """How much a finding matters to the runbook that is about to run."""
+
+    OK = "ok"
+    WARNING = "warning"
+    BLOCKS = "blocks"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was looked at: where, what was seen, what to do next."""
+
+    level: Level
+    where: str
+    what: str
+    next_step: str = ""
+    error: type[RunbookError] = RefusedError
+
+
+def ok(where: str, what: str) -> Finding:
+    """Return a finding that needs no action."""
+    return Finding(Level.OK, where, what)
+
+
+def from_error(error: RunbookError, level: Level = Level.BLOCKS) -> Finding:
+    """Return the error as a finding."""
+    return Finding(level, error.where, error.what, error.next_step, type(error))
+
+
+def tolerate(findings: Iterable[Finding], where: set[str]) -> tuple[Finding, ...]:
+    """Return the findings with those at `where` that only say "unreachable" lowered to warnings."""
+    return tuple(
+        Finding(Level.WARNING, f.where, f.what, f.next_step, f.error)
+        if f.level is Level.BLOCKS and f.where in where and issubclass(f.error, UnreachableError)
+        else f
+        for f in findings
+    )
+
+
+_GRAVEST_FIRST = (InvalidConfigError, RefusedError, MismatchError, NotReadyError)
+
+
+def error_for(findings: Sequence[Finding]) -> RunbookError | None:
+    """Return one error that names every blocking finding, None when nothing blocks.
+
+    Its kind is that of the gravest: what the operator must change before what may heal by itself.
+    """
+    blocking = [f for f in findings if f.level is Level.BLOCKS]
+    if not blocking:
+        return None
+    if len(blocking) == 1:
+        return blocking[0].error(blocking[0].where, blocking[0].what, blocking[0].next_step)
+    gravest = next(
+        (kind for kind in _GRAVEST_FIRST for f in blocking if issubclass(f.error, kind)),
+        UnreachableError,
+    )
+    what = "; ".join(f"{f.where}: {f.what}" for f in blocking)
+    next_steps = "; ".join(dict.fromkeys(f"{f.where}: {f.next_step}" for f in blocking))
+    return gravest("check", f"{len(blocking)} findings block: {what}", next_steps)

@@ -1,0 +1,110 @@
+"""The plan of a restore, and what it will lose: what a person approves."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from runbook.domain.errors import RefusedError
+from runbook.domain.health import ClusterSeen
+from runbook.domain.plans import Action, Plan, Step
+from runbook.domain.recovery import Manifest
+from runbook.domain.topology import NodeSpec
+
+
+@dataclass(frozen=True)
+class Loss:
+    """What a restore from a point loses: everything pushed or changed after `since`."""
+
+    since: datetime
+    newer_blobs: int  # blobs in storage that the point does not name: traces of later pushes
+    missing_blobs: int  # blobs of the point that storage lacks: they come back from the vault
+
+    def seconds(self, now: datetime) -> float:
+        """The recovery point's age: the actual RPO."""
+        return (now - self.since).total_seconds()
+
+    def sentence(self, now: datetime) -> str:
+        """Return the loss as a person reads it."""
+        later = f"; storage holds {self.newer_blobs} blobs of later pushes" if self.newer_blobs else ""
+        return (
+            f"everything pushed or changed after {self.since:%Y-%m-%d %H:%M:%S} UTC is lost: "
+            f"{self.seconds(now) / 60:.1f} minutes{later}"
+        )
+
+
+def choose_node(seen: ClusterSeen, nodes: Sequence[NodeSpec], preferred: str | None) -> str:
+    """Return the node for the first restored replica: the one that was backed up, else the first that answers."""
+    names = [node.name for node in nodes if node.name not in seen.unreachable]
+    if not names:
+        raise RefusedError("restore", "no registry node answers", "start one, or add one to the cluster file")
+    return preferred if preferred in names else names[0]
+
+
+def choose_restore(seen: ClusterSeen, point: Manifest, node: str) -> Step:
+    """Return the step that brings the metadata back; a replica that was just restored is kept."""
+    if any(replica.replica_id == point.replica_id for replica in seen.healthy):
+        return Step(Action.KEEP, node, f"replica {point.replica_id}", "it is restored and healthy")
+    if seen.replicas:
+        left = seen.replicas[0]
+        raise RefusedError(
+            left.node,
+            f"replica {left.replica_id} is still there: {left.why_not_healthy}",
+            "start the restore again, it clears what is left",
+        )
+    return Step(
+        Action.RESTORE_METADATA, node, f"replica {point.replica_id}", f"from recovery point {point.id}"
+    )
+
+
+def plan_restore(
+    seen: ClusterSeen, nodes: Sequence[NodeSpec], point: Manifest, loss: Loss, *, wanted: int, first_node: str
+) -> Plan:
+    """Return every step of the restore, in order: set aside, destroy, images, metadata, joins, new backup."""
+    others = [n.name for n in nodes if n.name != first_node and n.name not in seen.unreachable][: wanted - 1]
+    if len(others) < wanted - 1:
+        raise RefusedError(
+            "restore",
+            f"{wanted} replicas are wanted and {len(others) + 1} registry nodes answer",
+            "add a registry node to the cluster file, or lower `replicas`",
+        )
+    remains = [step for replica in seen.replicas for step in _clear(replica.node, replica.replica_id)]
+    steps = (
+        *(_leave(node) for node in seen.unreachable),
+        *remains,
+        Step(
+            Action.RESTORE_IMAGES,
+            "storage",
+            f"{loss.missing_blobs} blobs from the vault",
+            "storage lacks them",
+        ),
+        Step(
+            Action.RESTORE_METADATA,
+            first_node,
+            f"replica {point.replica_id}",
+            f"from recovery point {point.id}",
+        ),
+        Step(Action.VERIFY, first_node, "canary and sampled images pulled by digest", "before others join"),
+        *(Step(Action.JOIN, node, "a new replica", f"{wanted} are wanted") for node in others),
+        Step(Action.CONFIGURE, "load balancer", "pool of all replicas", "clients come back"),
+        Step(Action.BACK_UP, "vault", "a new recovery point", "the old one is of another cluster state"),
+    )
+    return Plan("restore", point.cluster, steps)
+
+
+def _leave(node: str) -> Step:
+    return Step(
+        Action.KEEP,
+        node,
+        "whatever replica is on it: it is NOT destroyed",
+        "it does not answer; do not start it again before its replica is destroyed",
+    )
+
+
+def _clear(node: str, replica_id: str) -> tuple[Step, Step]:
+    reason = "a restore needs a place without an old replica"
+    return (
+        Step(
+            Action.SET_ASIDE, node, f"data of replica {replica_id}", "nothing is deleted that might be needed"
+        ),
+        Step(Action.DESTROY, node, f"replica {replica_id}", reason),
+    )

@@ -1,0 +1,162 @@
+"""The vendor's bootstrapper, one method per command, over either transport."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from typing import BinaryIO, Protocol
+
+from runbook.domain import commands
+from runbook.domain.bootstrapper_output import (
+    find_replica_count,
+    find_replica_id,
+    parse_images,
+    select_warnings,
+)
+from runbook.domain.errors import MismatchError
+from runbook.domain.versions import Version
+from runbook.remote.bootstrapper_log import BootstrapperLog
+from runbook.remote.control_plane_api import ControlPlaneAccess
+from runbook.remote.transport import ContainerRun, RunningCommand, Transport
+
+CHUNK = 1024 * 1024
+
+
+class Source(Protocol):
+    """Where the bytes of an archive come from."""
+
+    def read(self, size: int, /) -> bytes:
+        """Return the next bytes, empty at the end."""
+
+
+@dataclass(frozen=True)
+class InstallResult:
+    """A first replica that the bootstrapper calls installed."""
+
+    replica_id: str
+    log: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class JoinResult:
+    """A replica that the bootstrapper calls joined, and what it said about the cluster."""
+
+    replica_id: str
+    replica_count: int | None
+    warnings: tuple[str, ...]
+
+
+class Bootstrapper:
+    """Runs the bootstrapper's image; every failure is an error with the vendor's words and what to do next."""
+
+    def __init__(
+        self, transport: Transport, image: str, version: Version, access: ControlPlaneAccess
+    ) -> None:
+        self._transport = transport
+        self._image = image
+        self._version = version
+        self._access = access
+
+    def install(self, spec: commands.InstallSpec) -> InstallResult:
+        """Leave a first replica on the node and return its ID."""
+        args = commands.make_install_command(self._access.flags, spec, self._version)
+        log = self._run(spec.node, args)
+        replica_id = _require_id(spec.node, "install", find_replica_id(log.lines) or spec.replica_id)
+        return InstallResult(replica_id, tuple(line.message for line in log.lines))
+
+    def join(self, spec: commands.JoinSpec) -> JoinResult:
+        """Leave a further replica on the node and return its ID and the number of replicas."""
+        args = commands.make_join_command(self._access.flags, spec, self._version)
+        log = self._run(spec.node, args)
+        replica_id = _require_id(spec.node, "join", find_replica_id(log.lines) or spec.replica_id)
+        return JoinResult(replica_id, find_replica_count(log.lines), select_warnings(log.lines))
+
+    def destroy(self, replica_id: str) -> None:
+        """Leave nothing of a replica, its local images included; the others are not told."""
+        args = commands.make_destroy_command(self._access.flags, replica_id, self._version)
+        self._run(f"replica {replica_id}", args)
+
+    def remove(self, spec: commands.RemoveSpec) -> None:
+        """Leave the cluster without the named replicas."""
+        args = commands.make_remove_command(self._access.flags, spec, self._version)
+        self._run(f"replica {', '.join(spec.replica_ids)}", args)
+
+    def images(self) -> tuple[str, ...]:
+        """Return the images that a node needs; the control plane is not asked."""
+        log = BootstrapperLog(self._image, hide=None)
+        run = ContainerRun(self._image, commands.make_images_command())
+        with self._transport.start(run, log.take) as command:
+            stdout = command.stdout.read()
+            log.judge(command.wait())
+        return parse_images(stdout.decode(errors="replace"))
+
+    def restore(self, spec: commands.RestoreSpec, source: Source) -> None:
+        """Leave a fresh one-replica cluster filled from the archive that `source` yields."""
+        args = commands.make_restore_command(self._access.flags, spec, self._version)
+        self._run(spec.node, args, source)
+
+    @contextmanager
+    def backup(self, spec: commands.BackupSpec) -> Iterator["BackupStream"]:
+        """Yield the metadata archive as a stream; leaving without `finish` ends the backup."""
+        args = commands.make_backup_command(self._access.flags, spec, self._version)
+        log = self._log(f"replica {spec.existing_replica_id}")
+        with self._transport.start(self._container(args), log.take) as command:
+            command.close_stdin()
+            yield BackupStream(command, log)
+
+    def _run(self, where: str, args: commands.Arguments, source: Source | None = None) -> BootstrapperLog:
+        """Run a command whose outputs are both log lines, and judge its end."""
+        log = self._log(where)
+        with self._transport.start(self._container(args), log.take) as command:
+            drain = threading.Thread(target=_take_lines, args=(command.stdout, log), daemon=True)
+            drain.start()
+            _feed(command, source)
+            drain.join()
+            log.judge(command.wait())
+        return log
+
+    def _container(self, args: commands.Arguments) -> ContainerRun:
+        secret = ("UCP_PASSWORD", self._access.password)
+        return ContainerRun(self._image, args, secret_env=secret, interactive=True)
+
+    def _log(self, where: str) -> BootstrapperLog:
+        return BootstrapperLog(where, hide=self._access.password)
+
+
+class BackupStream:
+    """The metadata archive as the bootstrapper writes it. Its end proves nothing until `finish` returns."""
+
+    def __init__(self, command: RunningCommand, log: BootstrapperLog) -> None:
+        self._command = command
+        self._log = log
+
+    def read(self, size: int = -1, /) -> bytes:
+        """Return the next bytes, empty at the end."""
+        return self._command.stdout.read(size)
+
+    def finish(self) -> None:
+        """Return when the bootstrapper ended with 0 and without a fatal line; RefusedError otherwise."""
+        self._log.judge(self._command.wait())
+
+
+def _feed(command: RunningCommand, source: Source | None) -> None:
+    with suppress(BrokenPipeError):  # the command has ended; its last words say why
+        while source is not None and (data := source.read(CHUNK)):
+            command.write(data)
+        command.close_stdin()
+
+
+def _take_lines(stdout: BinaryIO, log: BootstrapperLog) -> None:
+    with suppress(ValueError):  # closed: the command was left early
+        for line in stdout:
+            log.take(line.decode(errors="replace"))
+
+
+def _require_id(where: str, command: str, replica_id: str | None) -> str:
+    if replica_id is None:
+        raise MismatchError(
+            where,
+            f"{command} ended well and named no replica",
+            "run `check` to see whether a replica is there, then rerun",
+        )
+    return replica_id

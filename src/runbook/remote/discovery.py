@@ -1,0 +1,69 @@
+"""What is there of the registry: containers, volumes and health probes, put together per replica."""
+
+import re
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+
+from runbook.domain.health import SERVICES, ClusterSeen, Replica
+from runbook.remote.transport import ContainerSeen, Transport, VolumeSeen
+
+REPLICA_NAME = re.compile(r"^dtr-(?P<kind>[a-z-]+)-(?P<id>[0-9a-f]{12})$")
+VERSION_LABEL = "com.docker.dtr.version"
+
+
+def observe(
+    transport: Transport,
+    addresses: Mapping[str, str],
+    probe: Callable[[str], str | None],
+    members: Callable[[str], Iterable[str]],
+) -> ClusterSeen:
+    """Return the registry as it is now.
+
+    `addresses` maps registry nodes to their addresses, `probe` says why the replica at an address is not
+    healthy (None if it is), `members` asks the replica at an address for the ids of all members.
+    """
+    containers, volumes = transport.containers(), transport.volumes()
+    unreachable = tuple(sorted({*containers.unreachable, *volumes.unreachable}))
+    replicas = _group(containers.seen, volumes.seen)
+    with ThreadPoolExecutor(max_workers=8) as pool:
+        why_not = list(pool.map(lambda r: _why_not_healthy(r, addresses, probe), replicas))
+    probed = tuple(
+        Replica(r.replica_id, r.node, r.version, r.services, r.volumes, reason)
+        for r, reason in zip(replicas, why_not, strict=True)
+    )
+    first = next((r for r in probed if r.healthy), None)
+    configured = tuple(members(addresses[first.node])) if first else ()
+    return ClusterSeen(probed, unreachable, configured)
+
+
+def _why_not_healthy(
+    replica: Replica, addresses: Mapping[str, str], probe: Callable[[str], str | None]
+) -> str | None:
+    if not replica.services:
+        return "only volumes are left of it"
+    stopped = sorted(name for name in SERVICES if replica.services.get(name) != "running")
+    if stopped:
+        return f"not running: {', '.join(stopped)}"
+    if replica.node not in addresses:
+        return f"{replica.node} is not a registry node of the cluster file"
+    return probe(addresses[replica.node])
+
+
+def _group(containers: Iterable[ContainerSeen], volumes: Iterable[VolumeSeen]) -> list[Replica]:
+    services: dict[tuple[str, str], dict[str, str]] = defaultdict(dict)
+    versions: dict[tuple[str, str], str] = {}
+    kept: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for container in containers:
+        if match := REPLICA_NAME.match(container.name):
+            key = match["id"], container.node
+            services[key][match["kind"]] = container.state
+            if version := container.labels.get(VERSION_LABEL):
+                versions[key] = version
+    for volume in volumes:
+        if match := REPLICA_NAME.match(volume.name):
+            kept[match["id"], volume.node].append(volume.name)
+    return [
+        Replica(key[0], key[1], versions.get(key), services.get(key, {}), tuple(sorted(kept.get(key, ()))))
+        for key in sorted({*services, *kept})
+    ]

@@ -1,0 +1,93 @@
+"""Garbage collection held: its schedules are taken away, remembered in the vault, and put back."""
+
+import logging
+from collections.abc import Collection, Mapping
+from typing import Protocol
+
+from runbook.domain.errors import MismatchError
+from runbook.domain.holds import HoldRecord, why_not_released
+from runbook.remote.vault import AlreadyThereError, NotThereError, Vault
+from runbook.remote.waiting import wait_until
+
+logger = logging.getLogger(__name__)
+RUNNING_JOB_ENDS_WITHIN = 1800.0
+
+
+class Scheduler(Protocol):
+    """The registry's schedules and jobs."""
+
+    def crons(self) -> Mapping[str, str]:
+        """Return the schedule of each job action."""
+
+    def set_cron(self, action: str, schedule: str) -> None:
+        """Leave `action` scheduled so."""
+
+    def delete_cron(self, action: str) -> None:
+        """Leave `action` without a schedule."""
+
+    def running_jobs(self) -> Collection[str]:
+        """Return the actions of the jobs that run or wait to run."""
+
+
+def hold_key(cluster: str) -> str:
+    """Return where the hold of `cluster` is remembered in a vault."""
+    return f"{cluster}/holds/garbage-collection.json"
+
+
+def hold(
+    vault: Vault, cluster: str, scheduler: Scheduler, record: HoldRecord, actions: Collection[str]
+) -> HoldRecord:
+    """Leave none of `actions` scheduled or running; how to undo it is in the vault before anything is changed.
+
+    Returns what is on record: a second try of the same run keeps the schedules that its first one saw.
+    """
+    kept = _remember(vault, cluster, record)
+    for action in kept.schedules:
+        scheduler.delete_cron(action)
+    wait_until(lambda: _why_running(scheduler, actions), where=cluster, timeout=RUNNING_JOB_ENDS_WITHIN)
+    return kept
+
+
+def current_hold(vault: Vault, cluster: str) -> HoldRecord | None:
+    """Return the hold that is on record, None if there is none."""
+    try:
+        return HoldRecord.from_json(vault.get_bytes(hold_key(cluster)))
+    except NotThereError:
+        return None
+
+
+def _remember(vault: Vault, cluster: str, record: HoldRecord) -> HoldRecord:
+    """Return the record that is in the vault now; a second try of the same run finds its first one."""
+    try:
+        vault.put_bytes(hold_key(cluster), record.to_json(), only_if_absent=True)
+    except AlreadyThereError:
+        former = HoldRecord.from_json(vault.get_bytes(hold_key(cluster)))
+        if former.owner != record.owner:
+            raise
+        return former
+    return record
+
+
+def release(vault: Vault, cluster: str, scheduler: Scheduler) -> HoldRecord | None:
+    """Leave the schedules as they were before the hold, and no hold; None if there was none.
+
+    Raises MismatchError when the registry shows other schedules than those put back.
+    """
+    record = current_hold(vault, cluster)
+    if record is None:
+        return None
+    for action, schedule in record.schedules.items():
+        scheduler.set_cron(action, schedule)
+    if reason := why_not_released(record.schedules, scheduler.crons()):
+        raise MismatchError(
+            cluster,
+            f"garbage collection is still held: {reason}",
+            "set its schedule in System > Garbage collection",
+        )
+    vault.delete(hold_key(cluster))
+    return record
+
+
+def _why_running(scheduler: Scheduler, actions: Collection[str]) -> str | None:
+    running = sorted(set(scheduler.running_jobs()) & set(actions))
+    return f"garbage collection runs: {', '.join(running)}" if running else None

@@ -1,0 +1,148 @@
+"""The cluster's lock: an object in the vault, so that runs from anywhere see each other."""
+
+import logging
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+
+from runbook.domain.errors import LockedError, RunbookError
+from runbook.domain.locks import LEASE, LockRecord, refuse_held
+from runbook.remote.vault import AlreadyThereError, ChangedError, NotThereError, Vault
+
+logger = logging.getLogger(__name__)
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+def lock_key(cluster: str) -> str:
+    """Return where the lock of `cluster` is kept in a vault."""
+    return f"{cluster}/locks/cluster.json"
+
+
+class HeldLock:
+    """The cluster's lock while it is ours."""
+
+    def __init__(self, cluster: str, record: LockRecord) -> None:
+        self.record = record
+        self._cluster = cluster
+        self._lost: str | None = None
+
+    def lose(self, why: str) -> None:
+        """Note why somebody else has the lock, or may have it."""
+        self._lost = why
+
+    def require(self) -> None:
+        """Return while the lock is ours; LockedError as soon as it may not be."""
+        if self._lost:
+            raise LockedError(
+                self._cluster,
+                f"this run has lost the cluster's lock: {self._lost}",
+                "see that no other runbook runs, then start it again; it finishes the work",
+            )
+
+
+@contextmanager
+def hold_lock(
+    vault: Vault,
+    cluster: str,
+    record: LockRecord,
+    clock: Callable[[], datetime] = _utc_now,
+) -> Iterator[HeldLock]:
+    """Hold the cluster's lock inside the block, renewing its lease; release it whatever happens.
+
+    Raises LockedError, which names the holder, while another's lease runs.
+    """
+    key = lock_key(cluster)
+    etag = _take(vault, key, cluster, record)
+    held = HeldLock(cluster, record)
+    renewal = _Renewal(vault, key, held, etag, clock)
+    renewal.start()
+    try:
+        yield held
+    finally:
+        renewal.stop()
+        _release(vault, key, record)
+
+
+def _take(vault: Vault, key: str, cluster: str, record: LockRecord) -> str:
+    try:
+        return vault.put_bytes(key, record.to_json(), only_if_absent=True)
+    except AlreadyThereError:
+        return _take_over(vault, key, cluster, record)
+
+
+def _take_over(vault: Vault, key: str, cluster: str, record: LockRecord) -> str:
+    """Replace a lock whose lease has ended, unless somebody else is quicker."""
+    try:
+        data, etag = vault.get_with_etag(key)
+    except NotThereError:
+        return vault.put_bytes(key, record.to_json(), only_if_absent=True)
+    former = LockRecord.from_json(data)
+    refuse_held(former, cluster, record.owner, record.since)
+    logger.warning("%s: taking over the lock of run %s", cluster, former.owner)
+    try:
+        return vault.replace_if(key, record.to_json(), etag)
+    except ChangedError as exc:
+        raise LockedError(cluster, "another runbook took the lock just now", "wait for it") from exc
+
+
+def _release(vault: Vault, key: str, record: LockRecord) -> None:
+    try:
+        if LockRecord.from_json(vault.get_bytes(key)).owner == record.owner:
+            vault.delete(key)
+    except RunbookError as exc:
+        logger.warning("the lock was not released (%s); its lease ends by itself", exc.what)
+
+
+class _Renewal(threading.Thread):
+    """Renews the lease three times as often as it ends."""
+
+    def __init__(
+        self, vault: Vault, key: str, held: HeldLock, etag: str, clock: Callable[[], datetime]
+    ) -> None:
+        super().__init__(name="lock-renewal", daemon=True)
+        self._vault, self._key, self._held, self._etag, self.clock = vault, key, held, etag, clock
+        self._until = held.record.until
+        self._taken_by: str | None = None
+        self._ended = threading.Event()
+
+    def run(self) -> None:
+        """Renew until stopped, or until the lock is lost."""
+        while not self._ended.wait(LEASE.total_seconds() / 3):
+            try:
+                self.renew()
+            except RunbookError as exc:
+                logger.warning("the lock's lease was not renewed: %s", exc.what)
+            if reason := self.why_lost():
+                logger.error("the cluster's lock is lost: %s", reason)
+                self._held.lose(reason)
+                return
+
+    def renew(self) -> None:
+        """Leave the lease renewed; note which other run has the lock instead."""
+        wanted = self._held.record.renewed(self.clock())
+        try:
+            self._etag = self._vault.replace_if(self._key, wanted.to_json(), self._etag)
+        except ChangedError:
+            data, self._etag = self._vault.get_with_etag(self._key)
+            wanted = LockRecord.from_json(data)  # ours, if only the answer to a renewal was lost
+        if wanted.owner != self._held.record.owner:
+            self._taken_by = wanted.owner
+            return
+        self._until = wanted.until
+
+    def why_lost(self) -> str | None:
+        """Say why the lock is ours no more, None while it is."""
+        if self._taken_by:
+            return f"it was taken by run {self._taken_by}"
+        if self.clock() >= self._until:
+            return f"its lease ended at {self._until:%H:%M:%S} UTC"
+        return None
+
+    def stop(self) -> None:
+        """End the thread."""
+        self._ended.set()
+        self.join()

@@ -1,0 +1,263 @@
+"""The image snapshot: what is new in the storage goes into the vault, and back.
+
+Two sorted listings are walked side by side, so memory does not grow with the number of objects, and the cost is a
+listing of both sides, one copy per new blob and a constant. Links cost nothing: their content is proven by the
+listing. What cannot be derived is fetched.
+"""
+
+import hashlib
+import logging
+import time
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import dataclass, field
+
+from runbook.domain.errors import MismatchError, RefusedError
+from runbook.domain.image_index import Held, IndexEntry, layout_of
+from runbook.domain.recovery import ImageTotals, blobs_prefix
+from runbook.domain.snapshot import (
+    Kind,
+    Place,
+    SortedLookup,
+    StoredObject,
+    blob_key,
+    classify,
+    current_target,
+    digest_of_key,
+    link_proves,
+)
+from runbook.remote.copying import CHUNK, Copier, Wanted, copier_between
+from runbook.remote.image_index import ImageIndex
+from runbook.remote.storage import Storage
+from runbook.remote.vault import AlreadyThereError, ChangedError, NotThereError, Vault, VaultObject
+
+INLINE_LIMIT = 64 * 1024
+SAY_EVERY = 10.0
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class CopyLimits:
+    """How much is done at once."""
+
+    workers: int = 16
+    window: int = 2048  # entries that may wait for a copy before them
+
+
+@dataclass
+class PassResult:
+    """What one pass saw and did; `findings` are objects that could not be kept, each a sentence."""
+
+    objects: int = 0
+    blobs: int = 0
+    blob_bytes: int = 0
+    copied: int = 0
+    copied_bytes: int = 0
+    fetched: int = 0
+    left_out: int = 0
+    findings: list[str] = field(default_factory=list)
+    index: ImageIndex = field(default_factory=ImageIndex)
+    namings: set[str] = field(default_factory=set)  # how blobs are named: `sha256`, `id`
+
+    def totals(self) -> ImageTotals:
+        """Return the numbers that the manifest names."""
+        return ImageTotals(layout_of(self.namings), len(self.index), self.blobs, self.blob_bytes)
+
+
+def take_pass(storage: Storage, vault: Vault, cluster: str, limits: CopyLimits | None = None) -> PassResult:
+    """Leave every blob of the storage in the vault and return the index of all objects."""
+    limits = limits or CopyLimits()
+    with ThreadPoolExecutor(limits.workers, "copy") as pool:
+        one_pass = _Pass(storage, vault, cluster, pool, limits)
+        try:
+            return one_pass.run()
+        except ValueError as exc:
+            what = f"{exc}: no snapshot can be taken from unsorted listings"
+            raise RefusedError(storage.where, what, "use a storage that lists in byte order") from exc
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+@dataclass(frozen=True)
+class _Done:
+    """What became of one object that a thread worked on."""
+
+    entry: IndexEntry | None = None
+    finding: str = ""
+    copied: int = 0
+    fetched: int = 0
+
+
+_Slot = IndexEntry | Future[_Done]
+
+
+class _Pass:
+    """One walk over the storage; entries leave in the order of the listing."""
+
+    def __init__(
+        self, storage: Storage, vault: Vault, cluster: str, pool: ThreadPoolExecutor, limits: CopyLimits
+    ) -> None:
+        self._storage, self._vault, self._cluster = storage, vault, cluster
+        self._pool, self._limits = pool, limits
+        self._copier: Copier = copier_between(storage, vault)
+        self._slots: deque[_Slot] = deque()
+        self._tag: _TagFolder | None = None
+        self._say_at = time.monotonic() + SAY_EVERY
+        self.result = PassResult()
+
+    def run(self) -> PassResult:
+        kept = SortedLookup(self._vault.list(blobs_prefix(self._cluster)), lambda seen: seen.key)
+        for seen in self._storage.list_objects():
+            self.result.objects += 1
+            self._take(seen, classify(seen.path), kept)
+            self._hand_over(self._limits.window)
+            self._say_progress()
+        self._leave_tag()
+        self._hand_over(0)
+        return self.result
+
+    def _say_progress(self) -> None:
+        if time.monotonic() >= self._say_at:
+            self._say_at = time.monotonic() + SAY_EVERY
+            seen = self.result
+            logger.info(
+                "%s: %s objects listed, %s blobs copied (%.0f MB)",
+                self._storage.where,
+                seen.objects,
+                seen.copied,
+                seen.copied_bytes / 1e6,
+            )
+
+    def _take(self, seen: StoredObject, place: Place, kept: SortedLookup[VaultObject]) -> None:
+        if self._tag and not seen.path.startswith(self._tag.prefix):
+            self._leave_tag()
+        match place.kind:
+            case Kind.BLOB:
+                self._slots.append(self._blob(seen, place.name, kept.find(f"{self._cluster}/{place.name}")))
+            case Kind.LINK:
+                self._link(seen, place.name)
+            case Kind.CURRENT:
+                self._tag = _TagFolder(place.name, seen)
+            case Kind.UPLOAD:
+                self.result.left_out += 1
+            case Kind.OTHER:
+                self._queue(self._pool.submit(self._fetch, seen))
+
+    def _blob(self, seen: StoredObject, key: str, kept: VaultObject | None) -> _Slot:
+        if kept is None:
+            return self._pool.submit(self._copy, seen, key)
+        if kept.size != seen.size:
+            self.result.findings.append(
+                f"{seen.path} has {seen.size} bytes in the storage and {kept.size} in the vault"
+            )
+        etag = self._vault.content_etag(kept.etag) or ""
+        return IndexEntry(seen.path, kept.size, seen.etag, Held.BLOB, key, etag)
+
+    def _copy(self, seen: StoredObject, key: str) -> _Done:
+        wanted = Wanted(seen.path, f"{self._cluster}/{key}", seen.size, seen.etag, digest_of_key(key))
+        try:
+            copied = self._copier.copy(wanted)
+        except AlreadyThereError:
+            return _Done(IndexEntry(seen.path, seen.size, seen.etag, Held.BLOB, key))
+        except (NotThereError, ChangedError):
+            return _Done(finding=f"{seen.path} vanished or changed between its listing and its copy")
+        except MismatchError as exc:
+            return _Done(finding=exc.what)
+        kept = self._vault.content_etag(copied.etag) or ""
+        entry = IndexEntry(seen.path, seen.size, seen.etag, Held.BLOB, key, kept, copied.sha256)
+        return _Done(entry, copied=1)
+
+    def _link(self, seen: StoredObject, target: str) -> None:
+        if self._tag:
+            self._tag.targets.append(target)
+        self._queue(
+            IndexEntry(seen.path, seen.size, seen.etag, Held.LINK, target=target)
+            if link_proves(target, seen)
+            else self._pool.submit(self._fetch, seen)
+        )
+
+    def _queue(self, slot: _Slot) -> None:
+        (self._tag.slots if self._tag else self._slots).append(slot)
+
+    def _leave_tag(self) -> None:
+        """Settle the tag's `current/link` now that all of its index was seen."""
+        tag, self._tag = self._tag, None
+        if tag is None:
+            return
+        target = current_target(tag.current, tag.targets)
+        path, size, etag = tag.current
+        self._slots.append(
+            IndexEntry(path, size, etag, Held.LINK, target=target)
+            if target
+            else self._pool.submit(self._fetch, tag.current)
+        )
+        self._slots.extend(tag.slots)
+
+    def _fetch(self, seen: StoredObject) -> _Done:
+        """Keep an object whose content follows from nothing: in the index if it is small, else as a blob."""
+        try:
+            with closing(self._storage.open(seen.path)) as stream:
+                if seen.size <= INLINE_LIMIT:
+                    return _Done(_inline(seen, stream.read()), fetched=1)
+                digest = _digest(stream.read)
+        except NotThereError:
+            return _Done(finding=f"{seen.path} vanished between its listing and its copy")
+        key = blob_key(digest)
+        if self._vault.head(f"{self._cluster}/{key}") is None:
+            return self._copy(seen, key)
+        return _Done(IndexEntry(seen.path, seen.size, seen.etag, Held.BLOB, key), fetched=1)
+
+    def _hand_over(self, allowed: int) -> None:
+        """Move settled entries from the front into the index; wait while more than `allowed` are queued."""
+        while self._slots:
+            slot = self._slots[0]
+            if isinstance(slot, Future):
+                if len(self._slots) <= allowed and not slot.done():
+                    return
+                self._note_work(slot.result())
+            else:
+                self._note(slot)
+            self._slots.popleft()
+
+    def _note_work(self, done: _Done) -> None:
+        if done.finding:
+            self.result.findings.append(done.finding)
+        self.result.copied += done.copied
+        self.result.fetched += done.fetched
+        if done.entry is not None:
+            self.result.copied_bytes += done.entry.size * done.copied
+            self._note(done.entry)
+
+    def _note(self, entry: IndexEntry) -> None:
+        if entry.held is Held.BLOB:
+            self.result.blobs += 1
+            self.result.blob_bytes += entry.size
+            self.result.namings.add(entry.key.split("/", 2)[1])
+        self.result.index.append(entry)
+
+
+@dataclass
+class _TagFolder:
+    """A tag's folder while the listing is in it: `current/link` comes before the index that explains it."""
+
+    prefix: str
+    current: StoredObject
+    targets: list[str] = field(default_factory=list)
+    slots: list[_Slot] = field(default_factory=list)
+
+
+def _inline(seen: StoredObject, data: bytes) -> IndexEntry:
+    place = classify(seen.path)
+    if place.kind is Kind.LINK and data == place.name.encode():
+        return IndexEntry(seen.path, len(data), seen.etag, Held.LINK, target=place.name)
+    return IndexEntry(seen.path, len(data), seen.etag, Held.INLINE, data=data)
+
+
+def _digest(read: Callable[[int], bytes]) -> str:
+    digest = hashlib.sha256()
+    while data := read(CHUNK):
+        digest.update(data)
+    return f"sha256:{digest.hexdigest()}"

@@ -1,0 +1,178 @@
+"""The `ssh` transport: the docker command line on the nodes, over each node's own SSH connection."""
+
+import json
+import logging
+import secrets
+import shlex
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from types import TracebackType
+from typing import BinaryIO, Self, TypeVar
+
+from runbook.domain.errors import RefusedError, RunbookError, UnreachableError
+from runbook.remote.engine_json import parse_inspected
+from runbook.remote.ssh import SshPool, SshTarget
+from runbook.remote.ssh_command import SshCommand
+from runbook.remote.transport import Completed, ContainerRun, ContainerSeen, Observation, VolumeSeen
+
+logger = logging.getLogger(__name__)
+Seen = TypeVar("Seen", ContainerSeen, VolumeSeen)
+
+_INSPECT_ALL = 'ids=$(docker ps -aq --no-trunc) && { [ -z "$ids" ] || docker inspect $ids; }'
+_STOP_SECONDS = 10
+_AT_ONCE = 8
+
+
+def make_run_command(name: str, run: ContainerRun) -> tuple[str, ...]:
+    """Return the command that runs the container in the foreground and removes it afterwards.
+
+    A secret is read from the first line of standard input; the rest of the input is the container's.
+    """
+    docker: list[str] = ["docker", "run", "--rm", "--name", name]
+    if run.interactive:
+        docker.append("-i")
+    if run.log_driver_none:
+        docker += ["--log-driver", "none"]
+    for key, value in run.env.items():
+        docker += ["--env", f"{key}={value}"]
+    if run.secret_env is None:
+        return (*docker, run.image, *run.args)
+    variable = run.secret_env[0]
+    docker += ["--env", variable, run.image, *run.args]
+    return ("sh", "-c", f"IFS= read -r {variable}; export {variable}; exec {shlex.join(docker)}")
+
+
+class SshTransport:
+    """Runs containers on the manager and looks at every node, all over SSH."""
+
+    name = "ssh"
+
+    def __init__(self, pool: SshPool, manager: SshTarget, nodes: Sequence[SshTarget]) -> None:
+        self._pool = pool
+        self._manager = manager
+        self._nodes = tuple(nodes)
+
+    def start(self, run: ContainerRun, on_stderr: Callable[[str], None]) -> "SshContainer":
+        """Start the container on the manager; it is gone when the command is left."""
+        secret = _first_line(self._manager.name, run)
+        name = f"runbook-{secrets.token_hex(6)}"
+        command = self._pool.get(self._manager).start(make_run_command(name, run), on_stderr=on_stderr)
+        container = SshContainer(command, lambda: self._remove(name))
+        try:
+            container.write(secret)
+        except BaseException:
+            container.__exit__(None, None, None)
+            raise
+        return container
+
+    def containers(self, name_prefix: str = "dtr-") -> Observation[ContainerSeen]:
+        """Return the containers on every reachable node, stopped ones included."""
+        return self._observe(lambda node: self._containers_on(node, name_prefix))
+
+    def volumes(self, name_prefix: str = "dtr-") -> Observation[VolumeSeen]:
+        """Return the volumes on every reachable node."""
+        return self._observe(lambda node: self._volumes_on(node, name_prefix))
+
+    def close(self) -> None:
+        """Close the connections of the pool."""
+        self._pool.close()
+
+    def _observe(self, look: Callable[[SshTarget], tuple[Seen, ...]]) -> Observation[Seen]:
+        seen: list[Seen] = []
+        unreachable: dict[str, str] = {}
+        with ThreadPoolExecutor(_AT_ONCE) as threads:
+            looks = [(node, threads.submit(look, node)) for node in self._nodes]
+        for node, future in looks:
+            try:
+                seen.extend(future.result())
+            except UnreachableError as error:
+                unreachable[node.name] = error.what
+        return Observation(tuple(seen), unreachable)
+
+    def _containers_on(self, node: SshTarget, prefix: str) -> tuple[ContainerSeen, ...]:
+        done = self._pool.get(node).run(("sh", "-c", _INSPECT_ALL))
+        if not _only_vanished(done):
+            _raise_if_failed(node, "docker inspect", done)
+        inspected = json.loads(done.stdout or b"[]")
+        containers = (parse_inspected(node.name, container) for container in inspected)
+        return tuple(container for container in containers if container.name.startswith(prefix))
+
+    def _volumes_on(self, node: SshTarget, prefix: str) -> tuple[VolumeSeen, ...]:
+        done = self._pool.get(node).run(("docker", "volume", "ls", "--format", "{{.Name}}"))
+        _raise_if_failed(node, "docker volume ls", done)
+        names = done.stdout.decode().split()
+        return tuple(VolumeSeen(node.name, name) for name in names if name.startswith(prefix))
+
+    def _remove(self, name: str) -> None:
+        """Stop the container politely, so that it can tidy up its second phase, and remove it."""
+        program = f'docker stop -t {_STOP_SECONDS} "$1"; docker rm -f "$1"'
+        with suppress(RunbookError):  # the caller is leaving with an error of its own
+            self._pool.get(self._manager).run(("sh", "-c", program, "sh", name))
+            logger.info("%s: the container %s was ended before its time", self._manager.name, name)
+
+
+class SshContainer:
+    """A container on the manager, run in the foreground by a command over SSH."""
+
+    def __init__(self, command: SshCommand, remove: Callable[[], None]) -> None:
+        self.stdout: BinaryIO = command.stdout
+        self._command = command
+        self._remove = remove
+        self._ended = False
+
+    def write(self, data: bytes) -> None:
+        """Send all of `data` to the container's standard input."""
+        self._command.write(data)
+
+    def close_stdin(self) -> None:
+        """Tell the container that no more input comes."""
+        self._command.close_stdin()
+
+    def wait(self) -> int:
+        """Return the container's exit status."""
+        status = self._command.wait()
+        self._ended = True
+        return status
+
+    def __enter__(self) -> Self:
+        """Return itself."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Remove the container if it was left before its end."""
+        if not self._ended:
+            self._remove()
+        self._command.__exit__(kind, error, trace)
+
+
+def _first_line(where: str, run: ContainerRun) -> bytes:
+    if run.secret_env is None:
+        return b""
+    variable, secret = run.secret_env
+    line = secret.get_secret_value().encode()
+    if b"\n" in line or b"\0" in line:
+        raise RefusedError(
+            where,
+            f"the value of {variable} holds a line break or a zero byte",
+            "use a password of one line; does the file it is read from end in an extra line?",
+        )
+    return line + b"\n"
+
+
+def _only_vanished(done: Completed) -> bool:
+    """Tell whether the only complaint is about containers that were removed while we looked."""
+    complaints = done.stderr.decode(errors="replace").splitlines()
+    return done.status == 1 and bool(complaints) and all("No such " in line for line in complaints)
+
+
+def _raise_if_failed(node: SshTarget, command: str, done: Completed) -> None:
+    if done.status != 0:
+        words = done.stderr.decode(errors="replace").strip() or f"status {done.status}"
+        raise UnreachableError(
+            node.name,
+            f"`{command}` ended with {done.status}: {words}",
+            "see that the engine runs on the node and that the SSH user may use it, then rerun",
+        )

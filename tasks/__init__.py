@@ -1,0 +1,1 @@
+"""One file = one thing in the world: observe, decide, say, act, verify."""

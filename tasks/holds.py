@@ -1,0 +1,61 @@
+"""Garbage collection must not run between the copy of metadata and the copy of images."""
+
+from datetime import UTC, datetime
+from uuid import uuid4
+
+from prefect import get_run_logger
+from prefect.runtime import flow_run
+
+from blocks.connection import ClusterConnection
+from runbook.domain.holds import HoldRecord
+from runbook.domain.recovery import Manifest
+from runbook.domain.versions import garbage_collection_actions
+from runbook.remote.holds import hold, release
+from runbook.remote.recovery_points import read_sidecar
+from tasks.policy import step
+
+
+@step("hold garbage collection")
+def hold_garbage_collection(cluster: ClusterConnection) -> HoldRecord:
+    """Leave garbage collection neither scheduled nor running, and its schedules remembered in the vault."""
+    actions = garbage_collection_actions(cluster.version)
+    owner = flow_run.get_id() or str(uuid4())
+    with cluster.admin as admin:
+        schedules = {a: s for a, s in admin.crons().items() if a in actions}
+        record = HoldRecord(owner, schedules, datetime.now(UTC))
+        record = hold(cluster.vault, cluster.name, admin, record, actions)
+    get_run_logger().info(
+        "%s: garbage collection is held (was %s)", cluster.name, dict(record.schedules) or "not scheduled"
+    )
+    return record
+
+
+@step("release garbage collection")
+def release_hold(cluster: ClusterConnection) -> None:
+    """Leave garbage collection scheduled as it was before the hold."""
+    with cluster.admin as admin:
+        record = release(cluster.vault, cluster.name, admin)
+    if record:
+        get_run_logger().info(
+            "%s: garbage collection is scheduled as before: %s", cluster.name, record.schedules
+        )
+
+
+@step("garbage collection as it was backed up")
+def restore_schedules(cluster: ClusterConnection, point: Manifest) -> None:
+    """Leave garbage collection scheduled as before the backup: the metadata knows it as it was under the hold."""
+    sidecar = read_sidecar(cluster.vault, cluster.name, point.id, cluster.identity)
+    schedules: dict[str, str] = sidecar.get("held_schedules", {})
+    with cluster.admin as admin:
+        for action, schedule in schedules.items():
+            admin.set_cron(action, schedule)
+    get_run_logger().info("%s: garbage collection is scheduled as before: %s", cluster.name, schedules)
+
+
+@step("release a forgotten hold")
+def release_stale_hold(cluster: ClusterConnection) -> None:
+    """Leave no hold of a run that died; the cluster's lock is held here, so no other run lives."""
+    with cluster.admin as admin:
+        record = release(cluster.vault, cluster.name, admin)
+    if record:
+        get_run_logger().warning("%s: released the hold of run %s, which died", cluster.name, record.owner)

@@ -1,0 +1,78 @@
+"""Images through the external URL: the canary that proves a path, and samples that prove a restore."""
+
+import secrets
+from datetime import UTC, datetime
+from itertools import islice
+
+from prefect import get_run_logger
+
+from blocks.connection import ClusterConnection
+from runbook.domain.errors import MismatchError
+from runbook.domain.recovery import Canary
+from runbook.remote.registry_images import build_image
+from tasks.policy import step
+
+CANARY_REPOSITORY = "runbook-canary"
+CANARY_TAG = "latest"
+SAMPLE = 5
+"""Repositories of which one tag each is pulled after a restore, before other replicas join."""
+
+
+@step("push canary")
+def push_canary(cluster: ClusterConnection) -> Canary:
+    """Leave a small image, unlike any before it, under a known name; return the name and its digest."""
+    namespace = cluster.settings.control_plane.user
+    reference = f"{namespace}/{CANARY_REPOSITORY}:{CANARY_TAG}"
+    with cluster.admin as admin:
+        admin.create_repository(namespace, CANARY_REPOSITORY, visibility="private")
+    with cluster.registry as registry:
+        image = build_image([secrets.token_bytes(1024)], labels={"pushed": datetime.now(UTC).isoformat()})
+        digest = registry.push_image(reference, image)
+    get_run_logger().info("%s: canary %s is %s", cluster.settings.registry.host, reference, digest)
+    return Canary(reference, digest)
+
+
+@step("canary")
+def ensure_canary(cluster: ClusterConnection) -> Canary:
+    """Leave a canary under its known name, keeping one that is there; return its name and digest."""
+    namespace = cluster.settings.control_plane.user
+    reference = f"{namespace}/{CANARY_REPOSITORY}:{CANARY_TAG}"
+    with cluster.admin as admin:
+        made = admin.create_repository(namespace, CANARY_REPOSITORY, visibility="private")
+        digest = None if made else admin.tags(namespace, CANARY_REPOSITORY).get(CANARY_TAG)
+    if digest is None:
+        return push_canary.fn(cluster)
+    get_run_logger().info("%s: keep canary %s (it is there)", cluster.settings.registry.host, reference)
+    return Canary(reference, digest)
+
+
+@step("pull canary")
+def verify_canary(cluster: ClusterConnection, canary: Canary | None) -> None:
+    """Return once the canary was read through the external URL by digest, every byte hashed."""
+    if canary is None:
+        get_run_logger().warning("%s: this recovery point has no canary", cluster.name)
+        return
+    repository = canary.reference.rpartition(":")[0]
+    with cluster.registry as registry:
+        if registry.head_manifest(canary.reference) != canary.digest:
+            raise MismatchError(
+                canary.reference, f"it is not {canary.digest}", "look at the replicas' storage settings"
+            )
+        pulled = registry.pull_image(f"{repository}@{canary.digest}")
+    get_run_logger().info(
+        "%s: canary pulled by digest, %s bytes", cluster.settings.registry.host, pulled.size
+    )
+
+
+@step("pull sampled images")
+def verify_sample(cluster: ClusterConnection) -> tuple[str, ...]:
+    """Return references of images of up to `SAMPLE` repositories, each pulled by digest, every byte hashed."""
+    pulled = []
+    with cluster.admin as admin, cluster.registry as registry:
+        for repository in islice(admin.repositories(), SAMPLE):
+            tags = admin.tags(repository.namespace, repository.name)
+            for digest in list(tags.values())[:1]:
+                registry.pull_image(f"{repository.full_name}@{digest}")
+                pulled.append(f"{repository.full_name}@{digest}")
+                get_run_logger().info("pulled %s", pulled[-1])
+    return tuple(pulled)

@@ -1,0 +1,87 @@
+"""The replicas: observe, install the first, join further ones, wait until they are healthy."""
+
+from prefect import get_run_logger
+
+from blocks.connection import ClusterConnection
+from runbook.domain.commands import InstallSpec, JoinSpec
+from runbook.domain.growth import choose_first_replica, choose_join, plan_joins
+from runbook.domain.health import ClusterSeen, why_not_healthy_cluster
+from runbook.domain.plans import Action, Step
+from runbook.remote.waiting import wait_until
+from tasks.policy import step
+
+HEALTHY_WITHIN = 180.0
+"""Seconds after which a replica that was just installed or joined must answer its probe."""
+
+
+@step("observe the replicas")
+def observe_cluster(cluster: ClusterConnection) -> ClusterSeen:
+    """Return containers, volumes, health and membership as they are now."""
+    seen = cluster.observe()
+    get_run_logger().info("%s: %s", cluster.name, seen.summary())
+    return seen
+
+
+@step("first replica", retries=0)
+def ensure_first_replica(cluster: ClusterConnection) -> Step:
+    """Leave the cluster with at least one healthy replica; keep what is there."""
+    decision = choose_first_replica(cluster.observe(), cluster.registry_nodes, str(cluster.version))
+    get_run_logger().info("%s", decision)
+    if decision.action is Action.INSTALL:
+        installed = cluster.bootstrapper.install(
+            InstallSpec(
+                node=decision.where,
+                external_url=cluster.settings.registry.external_url,
+                overlay_subnet=cluster.settings.registry.overlay_subnet,
+                ports=cluster.ports,
+            )
+        )
+        _wait_until_healthy(cluster, (installed.replica_id,))
+    return decision
+
+
+@step("plan joins to {wanted}")
+def choose_joins(cluster: ClusterConnection, wanted: int) -> tuple[Step, ...]:
+    """Return what to keep and where to join, one step per replica; RefusedError says why it may not grow."""
+    steps = plan_joins(cluster.observe(), cluster.registry_nodes, wanted)
+    for planned in steps:
+        get_run_logger().info("%s", planned)
+    return steps
+
+
+@step("replica on {node}", retries=0)
+def ensure_replica_on(cluster: ClusterConnection, node: str) -> Step:
+    """Leave `node` with a healthy replica that the others count; keep one that is there."""
+    seen = cluster.observe()
+    decision = choose_join(seen, node)
+    get_run_logger().info("%s", decision)
+    if decision.action is Action.JOIN:
+        existing = seen.healthy[0].replica_id
+        joined = cluster.bootstrapper.join(JoinSpec(node, existing, ports=cluster.ports))
+        for warning in joined.warnings:
+            get_run_logger().warning("%s: %s", node, warning)
+        get_run_logger().info("%s: replica %s is number %s", node, joined.replica_id, joined.replica_count)
+        _wait_until_healthy(cluster, (joined.replica_id, *seen.members))
+    return decision
+
+
+@step("{wanted} replicas healthy and counted")
+def verify_replicas(cluster: ClusterConnection, wanted: int) -> ClusterSeen:
+    """Return the cluster once at least `wanted` replicas are members and every member is healthy."""
+    wait_until(lambda: _why_not_counted(cluster, wanted), where=cluster.name, timeout=HEALTHY_WITHIN)
+    return cluster.observe()
+
+
+def _why_not_counted(cluster: ClusterConnection, wanted: int) -> str | None:
+    seen = cluster.observe()
+    if len(seen.members) < wanted:
+        return f"{len(seen.members)} of {wanted} replicas are members"
+    return why_not_healthy_cluster(seen)
+
+
+def _wait_until_healthy(cluster: ClusterConnection, expected: tuple[str, ...]) -> None:
+    wait_until(
+        lambda: why_not_healthy_cluster(cluster.observe(), expected),
+        where=cluster.name,
+        timeout=HEALTHY_WITHIN,
+    )

@@ -1,0 +1,124 @@
+"""Back from a recovery point: choose and verify it, preview the loss, images, then metadata."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+from prefect import get_run_logger
+
+from blocks.connection import ClusterConnection
+from runbook.domain.commands import RestoreSpec
+from runbook.domain.errors import MismatchError
+from runbook.domain.health import why_not_healthy_cluster
+from runbook.domain.image_index import IndexEntry
+from runbook.domain.plans import Action, Plan, Step
+from runbook.domain.recovery import INDEX, METADATA, Manifest, part_key, select_point, why_not_restorable
+from runbook.domain.restore_plan import Loss, choose_node, choose_restore, plan_restore
+from runbook.remote.archive import read_metadata
+from runbook.remote.image_index import read_index
+from runbook.remote.loss import compare
+from runbook.remote.recovery_points import list_points, read_sidecar
+from runbook.remote.recovery_verify import verify_point
+from runbook.remote.snapshot_restore import restore_blobs
+from runbook.remote.unfinished import note_proven
+from runbook.remote.waiting import wait_until
+from tasks.policy import step
+
+HEALTHY_WITHIN = 180.0
+"""Seconds after which the restored replica must answer its probe."""
+
+
+@step("choose recovery point")
+def choose_point(cluster: ClusterConnection, wanted: str | None) -> Manifest:
+    """Return the wanted point (the newest verified if None) after every byte of its own was read and checked."""
+    point = select_point(list_points(cluster.vault, cluster.name), wanted)
+    reason = why_not_restorable(
+        point, version=str(cluster.version), cluster_id=cluster.control_plane.cluster_id()
+    )
+    if reason:
+        raise MismatchError(f"recovery point {point.id}", reason, "choose another with --point")
+    in_folder = cluster.settings.vault.url.startswith("file:")  # whose listing says nothing of the content
+    report = verify_point(cluster.vault, point, cluster.identity, full=in_folder)
+    if not report.sound:
+        raise MismatchError(
+            f"recovery point {point.id}",
+            f"{len(report.findings)} things are wrong with it, first: {report.findings[0]}",
+            "nothing was touched; choose another with --point",
+        )
+    get_run_logger().info(
+        "recovery point %s: verified, %s tags, %s blobs", point.id, point.tags, point.images.blobs
+    )
+    return point
+
+
+@step("preview loss")
+def preview_loss(cluster: ClusterConnection, point: Manifest) -> Loss:
+    """Return what this point does not know, as far as the storage still shows it."""
+    newer, missing = compare(_index(cluster, point), cluster.storage)
+    loss = Loss(point.created, newer, missing)
+    get_run_logger().warning("%s: %s", cluster.name, loss.sentence(datetime.now(UTC)))
+    return loss
+
+
+@step("plan the restore")
+def plan_recovery(cluster: ClusterConnection, point: Manifest, loss: Loss) -> Plan:
+    """Return every step that will be done, for a person to approve."""
+    seen = cluster.observe()
+    first = choose_node(seen, cluster.registry_nodes, _backed_up_node(cluster, point))
+    plan = plan_restore(
+        seen, cluster.registry_nodes, point, loss, wanted=cluster.settings.replicas, first_node=first
+    )
+    for planned in plan.steps:
+        get_run_logger().info("%s", planned)
+    return plan
+
+
+@step("images back into storage")
+def restore_images(cluster: ClusterConnection, point: Manifest) -> Step:
+    """Leave every object of the point in the storage; what is there already is kept."""
+    result = restore_blobs(_index(cluster, point), cluster.vault, cluster.name, cluster.storage)
+    what = f"{result.copied} blobs ({result.copied_bytes / 1e6:.1f} MB) and {result.written} links"
+    done = Step(
+        Action.RESTORE_IMAGES, cluster.storage.where, what, f"{result.skipped} objects were there already"
+    )
+    get_run_logger().info("%s", done)
+    return done
+
+
+@step("metadata back into a first replica", retries=0)
+def restore_metadata(cluster: ClusterConnection, point: Manifest) -> Step:
+    """Leave one healthy replica that knows what the point knows; keep it if it is there."""
+    seen = cluster.observe()
+    node = choose_node(seen, cluster.registry_nodes, _backed_up_node(cluster, point))
+    decision = choose_restore(seen, point, node)
+    get_run_logger().info("%s", decision)
+    if decision.action is Action.RESTORE_METADATA:
+        key = part_key(cluster.name, point.id, METADATA)
+        with read_metadata(cluster.vault, key, cluster.identity) as archive:
+            cluster.bootstrapper.restore(
+                RestoreSpec(
+                    point.replica_id, node, cluster.settings.registry.external_url, ports=cluster.ports
+                ),
+                archive,
+            )
+        wait_until(
+            lambda: why_not_healthy_cluster(cluster.observe(), (point.replica_id,)),
+            where=node,
+            timeout=HEALTHY_WITHIN,
+        )
+    return decision
+
+
+@step("the restore is proven")
+def finish_restore(cluster: ClusterConnection) -> None:
+    """Leave no restore on record as unfinished: one replica serves what the point knows."""
+    note_proven(cluster.vault, cluster.name)
+
+
+def _index(cluster: ClusterConnection, point: Manifest) -> Iterator[IndexEntry]:
+    return read_index(cluster.vault, part_key(cluster.name, point.id, INDEX), cluster.identity)
+
+
+def _backed_up_node(cluster: ClusterConnection, point: Manifest) -> str | None:
+    sidecar = read_sidecar(cluster.vault, cluster.name, point.id, cluster.identity)
+    node = sidecar.get("node")
+    return node if isinstance(node, str) else None

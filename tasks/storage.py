@@ -1,0 +1,53 @@
+"""The registry's storage: reachable, and configured in the registry as the cluster file says."""
+
+from prefect import get_run_logger
+
+from blocks.connection import ClusterConnection
+from blocks.secret_references import resolve
+from runbook.domain.errors import MismatchError, RunbookError
+from runbook.domain.findings import Finding, from_error, ok
+from runbook.domain.plans import Action, Step
+from runbook.domain.storage_settings import choose_storage_step, place_in
+from runbook.remote.registry_admin_types import S3StorageSettings
+from tasks.policy import step
+
+
+@step("check storage")
+def check_storage(cluster: ClusterConnection) -> tuple[Finding, ...]:
+    """Return whether the bucket can be listed with the configured keys."""
+    try:
+        first = next(iter(cluster.storage.list_objects()), None)
+    except RunbookError as error:
+        return (from_error(error),)
+    return (ok(cluster.storage.where, "has objects" if first else "is empty"),)
+
+
+@step("storage settings")
+def ensure_storage(cluster: ClusterConnection) -> Step:
+    """Leave the registry keeping images in the configured bucket; refuse where that would lose tags."""
+    wanted = cluster.settings.storage.s3.place()
+    with cluster.admin as admin:
+        seen = place_in(admin.storage_settings())
+        decision = choose_storage_step(seen, wanted, repositories=len(admin.repositories()))
+        get_run_logger().info("%s", decision)
+        if decision.action is Action.CONFIGURE:
+            admin.set_s3_storage(_with_keys(cluster))
+            seen = place_in(admin.storage_settings())
+    if seen != wanted:
+        raise MismatchError(
+            "storage", f"the registry took {wanted} and shows {seen}", "look at System > Storage in its UI"
+        )
+    return decision
+
+
+def _with_keys(cluster: ClusterConnection) -> S3StorageSettings:
+    s3 = cluster.settings.storage.s3
+    return S3StorageSettings(
+        bucket=s3.bucket,
+        region=s3.region,
+        endpoint=s3.endpoint or "",
+        root_directory=s3.root_directory,
+        access_key=resolve(s3.access_key).get_secret_value(),
+        secret_key=resolve(s3.secret_key),
+        secure=not (s3.endpoint or "").startswith("http://"),
+    )

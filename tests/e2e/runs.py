@@ -1,0 +1,109 @@
+"""Runs of runbooks as an operator starts them: by the command line, or by a deployment of the lab's server."""
+
+import re
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from lab import prefect_services
+from lab.demo.deployed_runs import DeployedRun, Watcher
+from lab.paths import ROOT
+from runbook.domain.errors import RunbookError
+from tests.e2e.secrets_of_the_lab import assert_no_secret_in
+
+ENDS_WITHIN = 400
+_STEP = re.compile(r"\| INFO +\| .* - (?P<where>\S+): keep (?P<what>.*) \((?P<reason>.+)\)$")
+
+
+@dataclass(frozen=True)
+class Ended:
+    """A command that has ended."""
+
+    status: int
+    stdout: str
+    stderr: str
+    state: Mapping[str, Any]  # of its flow run, at the lab's Prefect server
+
+    @property
+    def words(self) -> str:
+        """The error as the operator reads it: `where: what`, and on the next line `Next: …`."""
+        lines = self.stderr.splitlines()
+        last = max(number for number, line in enumerate(lines) if line.startswith("Next: "))
+        return f"{lines[last - 1]}\n{lines[last]}"
+
+    @property
+    def kept(self) -> dict[str, str]:
+        """What its steps kept, and why."""
+        found = (_STEP.search(line) for line in self.stderr.splitlines())
+        return {f"{match['where']}: {match['what']}": match["reason"] for match in found if match}
+
+
+def start(*arguments: str) -> subprocess.Popen[str]:
+    """Start `runbook`; its run is seen by the lab's Prefect server."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "flows", *arguments],
+        cwd=ROOT,
+        env=prefect_services.environment(),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def end(process: subprocess.Popen[str]) -> Ended:
+    """Return what a started command did; it never shows a secret."""
+    try:
+        stdout, stderr = process.communicate(timeout=ENDS_WITHIN)
+    finally:
+        process.kill()
+    assert_no_secret_in(stdout, stderr)
+    return Ended(process.returncode, stdout, stderr, last_state())
+
+
+def runbook(*arguments: str, cluster: Path) -> Ended:
+    """Run `runbook` to its end."""
+    return end(start(*arguments, "--cluster", str(cluster)))
+
+
+def deployed(deployment: str, cluster: Path | str = "lab", **parameters: object) -> DeployedRun:
+    """Run a deployment to its end; `cluster` is a block or a file."""
+    with Watcher(prefect_services.api_url()) as watcher:
+        return watcher.run(deployment, {"cluster": str(cluster), **parameters})
+
+
+def assert_failed(ended: Ended, kind: type[RunbookError], where: str, what: str, next_step: str) -> None:
+    """Check status, words and, at the Prefect server, the state of a run that must have failed.
+
+    `what` and `next_step` are patterns.
+    """
+    assert ended.status == kind.exit_status, ended.stderr
+    pattern = rf"{re.escape(where)}: .*{what}.*\nNext: .*{next_step}"
+    assert re.match(pattern, ended.words), ended.words
+    assert (ended.state["type"], ended.state["name"]) == ("FAILED", "Failed")
+    assert ended.state["message"].endswith(f": {ended.words}"), ended.state["message"]
+
+
+def assert_run_failed(run: DeployedRun, where: str, what: str, next_step: str) -> None:
+    """Check the state of a deployment's run that must have failed."""
+    assert run.state == "Failed", run
+    assert re.search(rf": {re.escape(where)}: .*{what}.*\nNext: .*{next_step}", run.message), run.message
+
+
+def last_state() -> dict[str, Any]:
+    """Return the state of the flow run that ended last."""
+    runs = query("flow_runs/filter", {"sort": "END_TIME_DESC", "limit": 1})
+    state: dict[str, Any] = runs[0]["state"]
+    return state
+
+
+def query(path: str, body: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return what the lab's Prefect server answers to a filter."""
+    answer = httpx.post(f"{prefect_services.api_url()}/{path}", json=body, timeout=30, trust_env=False)
+    found: list[dict[str, Any]] = answer.raise_for_status().json()
+    return found

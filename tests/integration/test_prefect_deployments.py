@@ -1,0 +1,174 @@
+"""The Prefect server that the lock installs: it starts, schedules the nightly backup, and runs it by itself."""
+
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from zoneinfo import ZoneInfo
+
+import httpx
+import pytest
+from prefect.client.orchestration import SyncPrefectClient
+from prefect.client.schemas.filters import (
+    DeploymentFilter,
+    DeploymentFilterId,
+    FlowRunFilter,
+    FlowRunFilterExpectedStartTime,
+)
+from prefect.client.schemas.objects import FlowRun
+from prefect.client.schemas.responses import DeploymentResponse
+from prefect.client.schemas.schedules import IntervalSchedule
+from prefect.types._datetime import now
+
+from deployments.automations import NAME
+from lab import prefect_services
+from lab.paths import ROOT
+from lab.waiting import wait_until
+from tests.lab_cluster import LabCluster
+
+pytestmark = pytest.mark.integration
+RUNBOOKS = {
+    "check/on-demand",
+    "install/on-demand",
+    "scale-out/on-demand",
+    "backup/nightly",
+    "restore/disaster-recovery",
+}
+
+
+@pytest.fixture
+def client(lab_cluster: LabCluster) -> Iterator[SyncPrefectClient]:
+    with SyncPrefectClient(api=prefect_services.api_url()) as client:
+        yield client
+
+
+@pytest.fixture
+def nightly(client: SyncPrefectClient) -> DeploymentResponse:
+    return client.read_deployment_by_name("backup/nightly")
+
+
+def runs_of(
+    client: SyncPrefectClient, deployment: DeploymentResponse, after: object | None = None
+) -> list[FlowRun]:
+    expected = FlowRunFilterExpectedStartTime(after_=after) if after else None
+    return client.read_flow_runs(
+        flow_run_filter=FlowRunFilter(expected_start_time=expected),
+        deployment_filter=DeploymentFilter(id=DeploymentFilterId(any_=[deployment.id])),
+    )
+
+
+def wait(why_not: Callable[[], str | None], where: str, seconds: float) -> None:
+    wait_until(why_not, where, "look at the server's log", seconds=seconds)
+
+
+def deploy(lab_cluster: LabCluster) -> str:
+    """Apply prefect.yaml once more, as an operator does."""
+    command = [sys.executable, "-m", "deployments"]
+    environment = lab_cluster.prefect_environment()
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_the_server_of_the_locked_versions_starts_and_serves_its_ui(lab_cluster: LabCluster) -> None:
+    ready = httpx.get(f"{prefect_services.api_url()}/ready", trust_env=False)
+    page = httpx.get(prefect_services.ui_url(), trust_env=False, follow_redirects=True)
+    assert (ready.status_code, page.status_code) == (200, 200)
+    assert "<title>Prefect Server</title>" in page.text
+
+
+def test_every_runbook_is_deployed_to_the_process_pool(client: SyncPrefectClient) -> None:
+    flows = {flow.id: flow.name for flow in client.read_flows()}
+    found = {f"{flows[d.flow_id]}/{d.name}": d for d in client.read_deployments()}
+    assert found.keys() >= RUNBOOKS
+    assert {found[name].work_pool_name for name in RUNBOOKS} == {"runbook-pool"}
+    assert client.read_work_pool("runbook-pool").type == "process"
+
+
+def test_only_the_nightly_backup_has_a_schedule_and_it_has_a_time_zone(client: SyncPrefectClient) -> None:
+    schedules = {
+        name: [s.schedule for s in client.read_deployment_by_name(name).schedules] for name in RUNBOOKS
+    }
+    (schedule,) = schedules.pop("backup/nightly")
+    assert not any(schedules.values())
+    assert (schedule.cron, schedule.timezone) == ("30 1 * * *", "Europe/Berlin")
+
+
+def test_the_nightly_schedule_yields_scheduled_runs_at_the_right_time(
+    client: SyncPrefectClient, nightly: DeploymentResponse
+) -> None:
+    def why_not() -> str | None:
+        return None if runs_of(client, nightly, after=now("UTC")) else "no run is scheduled"
+
+    wait(why_not, "backup/nightly", 90)
+    berlin = [
+        run.expected_start_time.astimezone(ZoneInfo("Europe/Berlin"))
+        for run in runs_of(client, nightly, after=now("UTC"))
+        if run.auto_scheduled and run.expected_start_time
+    ]
+    assert berlin
+    assert {(at.hour, at.minute) for at in berlin} == {(1, 30)}
+
+
+def test_a_scheduled_run_starts_by_itself(client: SyncPrefectClient, no_registry: LabCluster) -> None:
+    nightly = client.read_deployment_by_name("backup/nightly")
+    before = {run.id for run in runs_of(client, nightly)}
+    often = IntervalSchedule(interval=timedelta(seconds=20))  # the scheduler itself looks once a minute
+    (added,) = client.create_deployment_schedules(nightly.id, [(often, True)])
+    try:
+        started: list[FlowRun] = []
+
+        def why_not() -> str | None:
+            runs = [r for r in runs_of(client, nightly) if r.id not in before and r.start_time]
+            started[:] = [r for r in runs if r.state and r.state.is_failed()]  # others may be skipped
+            return None if started else f"{len(runs)} runs have started, none has ended"
+
+        wait(why_not, "backup/nightly", 180)
+    finally:
+        client.delete_deployment_schedule(nightly.id, added.id)
+    run = min(started, key=lambda run: str(run.start_time))
+    assert run.auto_scheduled
+    assert run.state
+    assert "no quorum, no backup: no replica\nNext: heal the cluster first" in (run.state.message or "")
+
+
+def test_a_schedule_that_an_operator_paused_stays_paused_when_the_file_is_applied_again(
+    client: SyncPrefectClient, nightly: DeploymentResponse, lab_cluster: LabCluster
+) -> None:
+    (schedule,) = nightly.schedules
+    client.update_deployment_schedule(nightly.id, schedule.id, active=False)
+    try:
+        deploy(lab_cluster)
+        (kept,) = client.read_deployment_by_name("backup/nightly").schedules
+        assert (kept.id, kept.active) == (schedule.id, False)
+    finally:
+        client.update_deployment_schedule(nightly.id, schedule.id, active=True)
+
+
+def test_what_the_server_has_and_the_file_has_not_is_named(
+    client: SyncPrefectClient, nightly: DeploymentResponse, lab_cluster: LabCluster
+) -> None:
+    leftover = client.create_deployment(nightly.flow_id, "renamed-long-ago")
+    try:
+        assert "backup/renamed-long-ago: is on the server and not in the file" in deploy(lab_cluster)
+    finally:
+        client.delete_deployment(leftover)
+
+
+def test_runs_whose_process_died_are_marked_by_exactly_one_automation(
+    client: SyncPrefectClient, lab_cluster: LabCluster
+) -> None:
+    deploy(lab_cluster)
+    (automation,) = client.read_automations_by_name(NAME)
+    assert automation.enabled
+
+
+def test_the_block_on_the_server_holds_no_secret(lab_cluster: LabCluster) -> None:
+    answer = httpx.post(
+        f"{prefect_services.api_url()}/block_documents/filter",
+        json={"include_secrets": True},
+        trust_env=False,
+    )
+    (document,) = [d for d in answer.json() if d["block_type"]["slug"] == "registry-cluster"]
+    assert document["data"]["settings"]["control_plane"]["password"].startswith("file:")
+    assert lab_cluster.admin_password not in answer.text

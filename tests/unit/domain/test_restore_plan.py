@@ -1,0 +1,93 @@
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from runbook.domain.errors import RefusedError
+from runbook.domain.health import Replica
+from runbook.domain.plans import Action
+from runbook.domain.recovery import ImageTotals, Manifest, ProofNumbers
+from runbook.domain.restore_plan import Loss, choose_node, plan_restore
+from tests.fakes.clusters import IDS, cluster, dead, registry_nodes
+
+TAKEN = datetime(2026, 11, 22, 1, 30, tzinfo=UTC)
+POINT = Manifest(
+    cluster="lab",
+    id="20261122T013000Z-0123abcd",
+    created=TAKEN,
+    verified=True,
+    registry_version="2.9.29",
+    cluster_id="UCP1",
+    replica_id=IDS[0],
+    objects={},
+    images=ImageTotals("standard", 10, 5, 1000),
+    proof=ProofNumbers(20, 0, 0, 1000),
+    tags=4,
+    repositories=2,
+    canary=None,
+    recipients=(),
+)
+LOSS = Loss(TAKEN, newer_blobs=0, missing_blobs=5)
+
+
+def actions(*replicas: Replica, wanted: int = 3) -> list[tuple[str, str]]:
+    seen = cluster(*replicas)
+    plan = plan_restore(seen, registry_nodes(4), POINT, LOSS, wanted=wanted, first_node="dtr1")
+    return [(step.action, step.where) for step in plan.steps]
+
+
+def test_a_restore_brings_images_before_metadata_and_one_replica_before_many() -> None:
+    assert actions() == [
+        (Action.RESTORE_IMAGES, "storage"),
+        (Action.RESTORE_METADATA, "dtr1"),
+        (Action.VERIFY, "dtr1"),
+        (Action.JOIN, "dtr2"),
+        (Action.JOIN, "dtr3"),
+        (Action.CONFIGURE, "load balancer"),
+        (Action.BACK_UP, "vault"),
+    ]
+
+
+def test_what_is_left_is_set_aside_before_it_is_destroyed() -> None:
+    assert actions(dead(2, volumes=False))[:2] == [(Action.SET_ASIDE, "dtr2"), (Action.DESTROY, "dtr2")]
+
+
+def test_a_silent_node_is_named_as_not_destroyed() -> None:
+    seen = cluster(unreachable=("dtr4",))
+    plan = plan_restore(seen, registry_nodes(4), POINT, LOSS, wanted=3, first_node="dtr1")
+    assert (plan.steps[0].action, plan.steps[0].where) == (Action.KEEP, "dtr4")
+    assert "NOT destroyed" in plan.steps[0].what
+
+
+def test_a_plan_refuses_when_too_few_nodes_answer() -> None:
+    with pytest.raises(RefusedError, match="3 replicas are wanted and 2 registry nodes answer"):
+        plan_restore(
+            cluster(unreachable=("dtr3",)), registry_nodes(3), POINT, LOSS, wanted=3, first_node="dtr1"
+        )
+
+
+def test_the_plan_is_the_same_when_seen_again_so_that_its_approval_holds() -> None:
+    one = plan_restore(cluster(), registry_nodes(4), POINT, LOSS, wanted=3, first_node="dtr1")
+    changed = replace(LOSS, missing_blobs=4)
+    other = plan_restore(cluster(), registry_nodes(4), POINT, changed, wanted=3, first_node="dtr1")
+    assert (
+        one.digest()
+        == plan_restore(cluster(), registry_nodes(4), POINT, LOSS, wanted=3, first_node="dtr1").digest()
+    )
+    assert one.digest() != other.digest()
+
+
+def test_the_node_that_was_backed_up_is_preferred_if_it_answers() -> None:
+    assert choose_node(cluster(), registry_nodes(3), "dtr2") == "dtr2"
+    assert choose_node(cluster(unreachable=("dtr2",)), registry_nodes(3), "dtr2") == "dtr1"
+
+
+def test_no_node_that_answers_is_refused() -> None:
+    with pytest.raises(RefusedError, match="no registry node answers"):
+        choose_node(cluster(unreachable=("dtr1",)), registry_nodes(1), None)
+
+
+def test_the_loss_is_told_in_minutes() -> None:
+    sentence = LOSS.sentence(TAKEN + timedelta(minutes=90))
+    assert "after 2026-11-22 01:30:00 UTC is lost: 90.0 minutes" in sentence
+    assert "storage holds 3 blobs of later pushes" in replace(LOSS, newer_blobs=3).sentence(TAKEN)

@@ -1,0 +1,85 @@
+import pytest
+
+from runbook.domain.versions import (
+    Version,
+    garbage_collection_actions,
+    knows_nocolor,
+    needs_storage_flag,
+    parse_version,
+    probe_path,
+    restore_over_nfs_erases_tags,
+    same_minor,
+    version_of_image,
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "version"),
+    [
+        ("2.9.29", Version(2, 9, 29)),
+        ("v2.10.4", Version(2, 10, 4)),
+        (" 2.4.1\n", Version(2, 4, 1)),
+        ("2.7.0-tp2", Version(2, 7, 0)),
+    ],
+)
+def test_a_version_is_read_whole(text: str, version: Version) -> None:
+    assert parse_version(text) == version
+
+
+@pytest.mark.parametrize("text", ["", "latest", "2.9", "2.9.x", "2.9.29.1", "2.9.29 beta"])
+def test_what_is_no_version_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="is not a version"):
+        parse_version(text)
+
+
+def test_versions_compare_by_number() -> None:
+    assert Version(2, 10, 1) > Version(2, 9, 29)
+    assert str(Version(2, 10, 1)) == "2.10.1"
+
+
+@pytest.mark.parametrize(
+    "image",
+    ["mirantis/dtr:2.9.29", "registry.example:5000/msr/dtr:2.9.29", "mirantis/dtr:2.9.29@sha256:0123"],
+)
+def test_an_image_tells_its_version(image: str) -> None:
+    assert version_of_image(image) == Version(2, 9, 29)
+
+
+@pytest.mark.parametrize("image", ["mirantis/dtr", "registry.example:5000/msr/dtr", ":2.9.29"])
+def test_an_image_without_a_tag_tells_none(image: str) -> None:
+    with pytest.raises(ValueError, match="no version tag"):
+        version_of_image(image)
+
+
+def test_a_backup_fits_the_same_minor_only() -> None:
+    assert same_minor(Version(2, 9, 4), Version(2, 9, 29))
+    assert not same_minor(Version(2, 9, 29), Version(2, 10, 29))
+
+
+@pytest.mark.parametrize(
+    ("version", "nocolor", "storage_flag", "nfs_erases", "probe"),
+    [
+        ("2.4.1", False, False, False, "/health"),
+        ("2.5.0", False, False, True, "/_ping"),
+        ("2.6.0", False, True, True, "/_ping"),
+        ("2.6.3", False, True, True, "/_ping"),
+        ("2.6.4", False, True, False, "/_ping"),
+        ("2.8.9", False, True, False, "/_ping"),
+        ("2.9.0", True, True, False, "/_ping"),
+        ("2.10.4", True, True, False, "/_ping"),
+    ],
+)
+def test_each_version_has_its_own_ways(
+    version: str, nocolor: bool, storage_flag: bool, nfs_erases: bool, probe: str
+) -> None:
+    parsed = parse_version(version)
+    assert knows_nocolor(parsed) is nocolor
+    assert needs_storage_flag(parsed) is storage_flag
+    assert restore_over_nfs_erases_tags(parsed) is nfs_erases
+    assert probe_path(parsed) == probe
+
+
+def test_garbage_collection_changed_its_name() -> None:
+    assert garbage_collection_actions(Version(2, 4, 1)) == ("gc",)
+    assert set(garbage_collection_actions(Version(2, 5, 3))) > {"gc", "onlinegc"}
+    assert "gc" not in garbage_collection_actions(Version(2, 9, 29))

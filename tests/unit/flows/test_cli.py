@@ -1,0 +1,97 @@
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from flows import cli
+from runbook.domain.errors import (
+    InvalidConfigError,
+    LockedError,
+    MismatchError,
+    NotReadyError,
+    RefusedError,
+    RunbookError,
+    UnreachableError,
+)
+from runbook.domain.plans import Action, Plan, Step
+from runbook.domain.report import Report
+
+PLAN = Plan("backup", "prod", (Step(Action.BACK_UP, "vault", "metadata", "it is night"),))
+
+
+@pytest.mark.parametrize(
+    ("kind", "status"),
+    [
+        (InvalidConfigError, 2),
+        (RefusedError, 3),
+        (UnreachableError, 4),
+        (NotReadyError, 5),
+        (MismatchError, 6),
+        (LockedError, 7),
+    ],
+)
+def test_each_kind_of_error_prints_its_two_lines_and_ends_with_its_status(
+    kind: type[RunbookError], status: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail() -> None:
+        raise kind("dtr1", "it does not answer", "start it")
+
+    monkeypatch.setattr(cli, "app", fail)
+    with pytest.raises(SystemExit) as ended:
+        cli.run()
+    assert ended.value.code == status
+    assert capsys.readouterr().err == "dtr1: it does not answer\nNext: start it\n"
+
+
+def test_a_bug_is_told_apart_and_ends_with_1(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail() -> None:
+        raise KeyError("replicas")
+
+    monkeypatch.setattr(cli, "app", fail)
+    with pytest.raises(SystemExit) as ended:
+        cli.run()
+    assert ended.value.code == 1
+    assert "this is a bug, report it" in capsys.readouterr().err
+
+
+@pytest.fixture
+def plans_a_backup(monkeypatch: pytest.MonkeyPatch) -> Callable[[], list[dict[str, object]]]:
+    calls: list[dict[str, object]] = []
+
+    def backup(cluster: str, plan_only: bool) -> Report:
+        calls.append({"cluster": cluster, "plan_only": plan_only})
+        return Report("backup", cluster, "brave-otter", plan=PLAN)
+
+    monkeypatch.setattr(cli, "backup", backup)
+    return lambda: calls
+
+
+def test_plan_reaches_the_flow_and_json_prints_nothing_but_the_plan(
+    plans_a_backup: Callable[[], list[dict[str, object]]],
+) -> None:
+    result = CliRunner().invoke(cli.app, ["backup", "--cluster", "prod.yaml", "--plan", "--json"])
+    assert plans_a_backup() == [{"cluster": "prod.yaml", "plan_only": True}]
+    assert json.loads(result.stdout)["steps"][0]["action"] == "back up"
+
+
+def test_a_restore_without_a_terminal_needs_a_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[object] = []
+
+    def restore(cluster: str, **options: object) -> Report:
+        asked.append(options)
+        return Report("restore", cluster, "brave-otter", plan=PLAN)
+
+    monkeypatch.setattr(cli, "restore", restore)
+    result = CliRunner().invoke(cli.app, ["restore", "--cluster", "prod.yaml"])
+    assert isinstance(result.exception, RefusedError)
+    assert "nobody approved the plan" in str(result.exception)
+    assert len(asked) == 1
+
+
+def test_a_cluster_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+    result = CliRunner().invoke(cli.app, ["blocks", "push", str(tmp_path / "absent.yaml")])
+    assert isinstance(result.exception, InvalidConfigError)

@@ -1,0 +1,30 @@
+import pytest
+
+from lab.faults import FAULTS, choose
+from lab.topology import MANAGER, REGISTRY_NODES, STORAGE
+from runbook.domain.errors import InvalidConfigError
+
+
+def test_a_fault_without_a_node_hits_what_it_is_for():
+    assert choose("control-plane-down", ()) == (MANAGER,)
+    assert choose("replicas-destroyed", ()) == REGISTRY_NODES
+    assert choose("bucket-emptied", ()) == (STORAGE,)
+
+
+def test_a_fault_of_a_node_wants_one_that_can_have_it():
+    assert [machine.name for machine in choose("node-off", ("dtr2", "ucp1"))] == ["dtr2", "ucp1"]
+    for nodes in ((), ("s3",), ("dtr2", "dtr9")):
+        with pytest.raises(InvalidConfigError, match="name one or more of ucp1, dtr1"):
+            choose("node-off", nodes)
+
+
+def test_an_unknown_fault_is_refused_with_those_that_there_are():
+    with pytest.raises(InvalidConfigError, match="choose one of node-off"):
+        choose("earthquake", ())
+
+
+def test_only_what_a_runbook_must_heal_has_no_heal():
+    assert {name for name, fault in FAULTS.items() if fault.heal is None} == {
+        "bucket-emptied",
+        "replicas-destroyed",
+    }

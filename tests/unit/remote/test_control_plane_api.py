@@ -1,0 +1,155 @@
+import json
+import socket
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr
+
+from runbook.domain.errors import InvalidConfigError, MismatchError, RefusedError, UnreachableError
+from runbook.remote.control_plane_api import ControlPlane, ControlPlaneNode
+from tests.fakes.tls_site import Certificate, ControlPlaneSite
+
+NODES = [
+    {
+        "Description": {"Hostname": "ucp1"},
+        "Spec": {"Role": "manager", "Availability": "active"},
+        "Status": {"State": "ready", "Addr": "0.0.0.0"},
+        "ManagerStatus": {"Addr": "198.18.0.10:2377"},
+    },
+    {
+        "Description": {"Hostname": "dtr1"},
+        "Spec": {"Role": "worker", "Availability": "drain"},
+        "Status": {"State": "down", "Addr": "198.18.0.11"},
+    },
+]
+CONTAINERS = [
+    {
+        "Names": ["/dtr1/dtr-api-aaaaaaaaaaaa"],
+        "State": "running",
+        "Image": "lab/dtr-api:2.9.29",
+        "Labels": {"com.docker.dtr.version": "2.9.29"},
+        "Created": 1795312969,
+    },
+    {"Names": ["/ucp1/other"], "State": "exited", "Image": "x", "Labels": None, "Created": 0},
+]
+TOML = """
+[[registries]]
+  host_address = "198.18.0.40"
+  service_id = "dtr"
+  ca_bundle = "PEM of the registry"
+[[registries]]
+  host_address = "other"
+"""
+ANSWERS = {
+    "/_ping": (200, b"OK"),
+    "/info": (200, b'{"ID": "AAAA:BBBB"}'),
+    "/nodes": (200, json.dumps(NODES).encode()),
+    "/containers/json?all=1": (200, json.dumps(CONTAINERS).encode()),
+    "/api/ucp/config-toml": (200, TOML.encode()),
+    "/api/clientbundle": (200, b"PK\x03\x04zip"),
+}
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[ControlPlaneSite]:
+    with ControlPlaneSite(tmp_path, dict(ANSWERS)) as site:
+        yield site
+
+
+def client(site: ControlPlaneSite, password: str = "right") -> ControlPlane:
+    return ControlPlane(site.url + "/", "admin", SecretStr(password), site.certificate.pem.decode())
+
+
+def test_logs_in_by_itself_and_once(site: ControlPlaneSite) -> None:
+    with client(site) as plane:
+        assert plane.cluster_id() == "AAAA:BBBB"
+        assert plane.client_bundle() == b"PK\x03\x04zip"
+    assert site.logins == 1
+
+
+def test_logs_in_again_when_its_session_has_ended(site: ControlPlaneSite) -> None:
+    with client(site) as plane:
+        plane.cluster_id()
+        site.tokens.clear()
+        assert plane.cluster_id() == "AAAA:BBBB"
+    assert site.logins == 2
+
+
+def test_a_wrong_password_is_refused_and_not_shown(site: ControlPlaneSite) -> None:
+    with (
+        client(site, "wrong-one") as plane,
+        pytest.raises(RefusedError, match="wrong user or password") as refused,
+    ):
+        plane.login()
+    assert refused.value.where == f"control plane {site.url}"
+    assert "wrong-one" not in str(refused.value)
+
+
+def test_nodes_come_with_the_address_that_others_see(site: ControlPlaneSite) -> None:
+    with client(site) as plane:
+        assert plane.nodes() == (
+            ControlPlaneNode("dtr1", "worker", "down", "drain", "198.18.0.11"),
+            ControlPlaneNode("ucp1", "manager", "ready", "active", "198.18.0.10"),
+        )
+
+
+def test_containers_of_one_node_have_their_own_names(site: ControlPlaneSite) -> None:
+    with client(site) as plane:
+        (container,) = plane.containers_on("dtr1")
+    assert container.name == "dtr-api-aaaaaaaaaaaa"
+    assert container.labels["com.docker.dtr.version"] == "2.9.29"
+    assert container.created == datetime.fromtimestamp(1795312969, UTC)
+
+
+def test_the_registrys_ca_is_found_by_its_host(site: ControlPlaneSite) -> None:
+    with client(site) as plane:
+        assert plane.registry_ca("198.18.0.40") == "PEM of the registry"
+        assert plane.registry_ca("other") is None
+        assert plane.registry_ca("unknown") is None
+
+
+def test_an_untrusted_certificate_is_refused(site: ControlPlaneSite, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    other.mkdir()
+    pem = Certificate(other).pem.decode()
+    plane = ControlPlane(site.url, "admin", SecretStr("right"), pem)
+    with plane, pytest.raises(RefusedError, match="certificate is not trusted"):
+        plane.ping()
+
+
+def test_without_a_ca_any_certificate_will_do(site: ControlPlaneSite) -> None:
+    with ControlPlane(site.url, "admin", SecretStr("right"), None) as plane:
+        plane.ping()
+
+
+def test_a_ca_that_is_none_is_a_fault_of_the_cluster_file(site: ControlPlaneSite) -> None:
+    with pytest.raises(InvalidConfigError, match="not a certificate"):
+        ControlPlane(site.url, "admin", SecretStr("right"), "no PEM")
+
+
+def test_a_closed_port_is_unreachable() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    plane = ControlPlane(f"https://127.0.0.1:{port}", "a", SecretStr("b"), None)
+    with plane, pytest.raises(UnreachableError, match="no answer"):
+        plane.ping()
+
+
+@pytest.mark.parametrize(
+    ("path", "answer", "error", "words"),
+    [
+        ("/_ping", (500, b"unhealthy: etcd\nmore"), UnreachableError, "answered 500: unhealthy: etcd"),
+        ("/info", (200, b"<html>"), MismatchError, "something else than JSON"),
+        ("/info", (403, b"access denied"), RefusedError, "access denied"),
+        ("/api/ucp/config-toml", (200, b"=["), MismatchError, "is not TOML"),
+    ],
+)
+def test_an_odd_answer_says_what_it_was(
+    site: ControlPlaneSite, path: str, answer: tuple[int, bytes], error: type[Exception], words: str
+) -> None:
+    site.answers[path] = answer
+    asked = {"/_ping": "ping", "/info": "cluster_id", "/api/ucp/config-toml": "registries"}[path]
+    with client(site) as plane, pytest.raises(error, match=words):
+        getattr(plane, asked)()

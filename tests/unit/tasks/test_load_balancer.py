@@ -1,0 +1,23 @@
+from runbook.domain.plans import Action
+from tasks.load_balancer import ensure_pool
+from tests.fakes.cluster_connection import FakeCluster
+from tests.fakes.clusters import alive, dead
+
+
+def test_the_pool_is_set_once_and_kept_by_the_second_run(cluster: FakeCluster) -> None:
+    cluster.replicas = [alive(1), alive(2)]
+    assert [ensure_pool.fn(cluster).action for _ in range(2)] == [Action.CONFIGURE, Action.KEEP]
+    assert cluster.load_balancer.applied == 1
+    assert list(cluster.load_balancer.pool_state()) == ["dtr1", "dtr2"]
+
+
+def test_a_new_replica_changes_the_pool(cluster: FakeCluster) -> None:
+    cluster.replicas = [alive(1)]
+    ensure_pool.fn(cluster)
+    cluster.replicas.append(alive(3))
+    assert ensure_pool.fn(cluster).what == "pool of dtr1, dtr3"
+
+
+def test_volumes_without_containers_are_no_member_of_the_pool(cluster: FakeCluster) -> None:
+    cluster.replicas = [alive(1), dead(2, services=False)]
+    assert ensure_pool.fn(cluster).what == "pool of dtr1"

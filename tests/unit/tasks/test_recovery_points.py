@@ -1,0 +1,91 @@
+import io
+import tarfile
+
+import pytest
+
+from runbook.domain.errors import MismatchError, RefusedError
+from runbook.domain.metadata import expected_tables
+from runbook.domain.versions import parse_version
+from runbook.remote.encryption import generate_identity
+from tasks.recovery_points import Begun, begin_point, check_vault, stream_metadata
+from tests.fakes.cluster_connection import FakeCluster
+from tests.fakes.clusters import IDS, alive, dead
+
+
+def archive_of(version: str = "2.9.29") -> bytes:
+    """A whole archive as the bootstrapper writes it, with one row of settings."""
+    buffer = io.BytesIO()
+    root = f"dtr-backup-v{version}-online/rethink"
+    with tarfile.open(fileobj=buffer, mode="w") as tar:
+        for table in expected_tables(parse_version(version)):
+            folder = tarfile.TarInfo(f"{root}/{table}")
+            folder.type = tarfile.DIRTYPE
+            tar.addfile(folder)
+        row = tarfile.TarInfo(f"{root}/properties/0")
+        row.size = 2
+        tar.addfile(row, io.BytesIO(b"{}"))
+    return buffer.getvalue()
+
+
+@pytest.fixture
+def begun(cluster: FakeCluster) -> Begun:
+    cluster.replicas = [alive(1)]
+    _, recipient = generate_identity()
+    cluster.settings.vault.recipients = [recipient]
+    return begin_point.fn(cluster)
+
+
+def stored(cluster: FakeCluster) -> list[str]:
+    return [seen.key for seen in cluster.vault.list("")]
+
+
+def test_a_whole_archive_is_kept_and_its_tables_are_counted(cluster: FakeCluster, begun: Begun) -> None:
+    cluster.bootstrapper.archive = archive_of()
+    summary = stream_metadata.fn(cluster, begun)
+    assert summary.tables["properties"] == 1
+    assert stored(cluster) == [f"lab/points/{begun.id}/metadata.tar.zst.age"]
+
+
+@pytest.mark.parametrize(
+    ("archive", "words"),
+    [
+        (archive_of()[:5120], "cut off"),
+        (b"", "empty"),
+        (archive_of("2.8.5"), "of version 2.8.5, the registry runs 2.9.29"),
+    ],
+    ids=["truncated", "empty", "other version"],
+)
+def test_an_archive_that_is_not_whole_is_not_kept_although_the_bootstrapper_ended_well(
+    cluster: FakeCluster, begun: Begun, archive: bytes, words: str
+) -> None:
+    cluster.bootstrapper.archive = archive
+    with pytest.raises(MismatchError, match=words):
+        stream_metadata.fn(cluster, begun)
+    assert stored(cluster) == []
+
+
+def test_a_whole_archive_of_a_bootstrapper_that_failed_is_not_kept(
+    cluster: FakeCluster, begun: Begun
+) -> None:
+    cluster.bootstrapper.archive = archive_of()
+    cluster.bootstrapper.failure = RefusedError("dtr1", "FATA lost the database", "look there")
+    with pytest.raises(RefusedError, match="lost the database"):
+        stream_metadata.fn(cluster, begun)
+    assert stored(cluster) == []
+
+
+def test_no_point_is_begun_without_quorum(cluster: FakeCluster) -> None:
+    cluster.replicas = [alive(1), dead(2), dead(3)]
+    with pytest.raises(RefusedError, match="no quorum, no backup: 3 replicas, 1 healthy"):
+        begin_point.fn(cluster)
+    assert stored(cluster) == []
+
+
+def test_a_point_is_read_from_a_healthy_replica(cluster: FakeCluster) -> None:
+    cluster.replicas = [dead(1), alive(2), alive(3)]
+    assert begin_point.fn(cluster).replica_id == IDS[1]
+
+
+def test_an_empty_vault_is_a_warning_and_blocks_nothing(cluster: FakeCluster) -> None:
+    (finding,) = check_vault.fn(cluster)
+    assert (finding.level, finding.what) == ("warning", "there is no verified recovery point")

@@ -1,0 +1,39 @@
+import pytest
+
+from runbook.domain.errors import RefusedError
+from runbook.domain.plans import Action
+from tasks.replicas import choose_joins, ensure_first_replica, ensure_replica_on, verify_replicas
+from tests.fakes.cluster_connection import FakeCluster
+from tests.fakes.clusters import alive, dead
+
+
+def test_a_first_replica_is_installed_once_and_kept_by_the_second_run(cluster: FakeCluster) -> None:
+    actions = [ensure_first_replica.fn(cluster).action for _ in range(2)]
+    assert actions == [Action.INSTALL, Action.KEEP]
+    assert [r.node for r in cluster.replicas] == ["dtr1"]
+
+
+def test_a_replica_joins_once_and_is_kept_by_the_second_run(cluster: FakeCluster) -> None:
+    cluster.replicas = [alive(1)]
+    actions = [ensure_replica_on.fn(cluster, "dtr2").action for _ in range(2)]
+    assert actions == [Action.JOIN, Action.KEEP]
+    assert [r.node for r in cluster.replicas] == ["dtr1", "dtr2"]
+
+
+def test_no_replica_joins_beside_a_dead_one(cluster: FakeCluster) -> None:
+    cluster.replicas = [alive(1), dead(2)]
+    with pytest.raises(RefusedError, match="no join while the cluster is not healthy"):
+        ensure_replica_on.fn(cluster, "dtr3")
+    assert len(cluster.replicas) == 2
+
+
+def test_joins_are_planned_without_touching_anything(cluster: FakeCluster) -> None:
+    cluster.replicas = [alive(1)]
+    steps = choose_joins.fn(cluster, 3)
+    assert [step.action for step in steps] == [Action.KEEP, Action.JOIN, Action.JOIN]
+    assert len(cluster.replicas) == 1
+
+
+def test_a_counted_and_healthy_cluster_is_returned_as_it_is(cluster: FakeCluster) -> None:
+    cluster.replicas = [alive(1), alive(2), alive(3)]
+    assert len(verify_replicas.fn(cluster, 3).healthy) == 3
