@@ -6,16 +6,19 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from lab.paths import ROOT
 from lab.waiting import wait_until
 from runbook.domain.errors import NotReadyError
 
 _LAUNCHER = Path(__file__).with_name("launcher.py")
+_KILLED_WITHIN = 10.0
+"""Seconds within which the kernel has ended what was killed."""
 
 
 @dataclass(frozen=True)
@@ -64,21 +67,16 @@ def stop(pid_file: Path, *, seconds: float = 20) -> bool:
     if process is not None:
         os.kill(process.pid, signal.SIGTERM)
         with suppress(NotReadyError):
-            _wait_for_end(process, seconds)
+            _wait_while(lambda: process.alive, process.pid, seconds)
         _kill_group(process.pid)
     pid_file.unlink(missing_ok=True)
     return process is not None
 
 
-def _wait_for_end(process: Process, seconds: float) -> None:
-    """Return when the program is gone."""
-    wait_until(
-        lambda: "it still runs" if process.alive else None,
-        f"process {process.pid}",
-        "end it by hand",
-        seconds=seconds,
-        every=0.1,
-    )
+def group_members(leader: int) -> list[int]:
+    """Return the processes, zombies aside, whose group `leader` began."""
+    stats = {int(path.parent.name): _stat(path) for path in Path("/proc").glob("[0-9]*/stat")}
+    return [pid for pid, stat in stats.items() if stat and stat.group == leader]
 
 
 def started_at(pid_file: Path) -> dt.datetime:
@@ -88,19 +86,42 @@ def started_at(pid_file: Path) -> dt.datetime:
 
 def _kill_group(leader: int) -> None:
     """Leave no process of the group; the group's id cannot be reused while a member lives."""
-    try:
+    with suppress(ProcessLookupError):
         os.killpg(leader, signal.SIGKILL)
-    except ProcessLookupError:
-        return
+    _wait_while(lambda: bool(group_members(leader)), leader, _KILLED_WITHIN)
+
+
+def _wait_while(running: Callable[[], bool], leader: int, seconds: float) -> None:
+    """Return when it runs no more."""
+    wait_until(
+        lambda: "it still runs" if running() else None,
+        f"process {leader}",
+        "end it by hand",
+        seconds=seconds,
+        every=0.1,
+    )
+
+
+class _Stat(NamedTuple):
+    """What the kernel says of a process that runs."""
+
+    group: int
+    started: str
+
+
+def _stat(path: Path) -> _Stat | None:
+    """Return what a `/proc/<id>/stat` says, None when the process is gone or a zombie."""
+    try:
+        fields = path.read_text().rpartition(")")[2].split()
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+    return None if fields[0] in {"Z", "X"} else _Stat(int(fields[2]), fields[19])
 
 
 def _start_time(pid: int) -> str | None:
     """Return the kernel's start time of a process, None when it is gone or a zombie."""
-    try:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    except (FileNotFoundError, ProcessLookupError):
-        return None
-    return None if fields[0] in {"Z", "X"} else fields[19]
+    stat = _stat(Path(f"/proc/{pid}/stat"))
+    return stat.started if stat else None
 
 
 def _command_line(pid: int) -> str:

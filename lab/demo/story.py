@@ -14,6 +14,7 @@ from lab.demo.flows import COMPARED
 from lab.demo.report import Outcome, StoryStep, print_table, read_comparison, write_report
 from lab.paths import CLUSTER_FILE
 from lab.progress import say
+from lab.schedules import schedules_paused
 from runbook.domain.recovery import newest_verified
 from runbook.remote.recovery_points import list_points
 
@@ -37,9 +38,10 @@ def tell(*, wait_for_person: bool) -> bool:
     commands.reset()
     COMPARED.unlink(missing_ok=True)
     story = _Story(wait_for_person, [StoryStep("lab up", None, time.monotonic() - began)])
-    for name, deployment in RUNBOOKS:
-        if not story.run(name, deployment):
-            break
+    with schedules_paused(prefect_services.api_url()):  # the story starts the nightly backup by hand
+        for name, deployment in RUNBOOKS:
+            if not story.run(name, deployment):
+                break
     outcome = story.outcome()
     write_report(outcome)
     print_table(outcome)

@@ -12,8 +12,9 @@ from typing import Any
 
 import pytest
 
-from lab import commands
+from lab import commands, prefect_services
 from lab.demo.deployed_runs import DeployedRun
+from lab.schedules import schedules_paused
 from runbook.domain.health import why_not_healthy_cluster
 from runbook.domain.versions import garbage_collection_actions
 from runbook.remote.locks import lock_key
@@ -44,6 +45,13 @@ class Replicated:
     cluster: LabCluster
     first: DeployedRun
     second: Ended
+
+
+@pytest.fixture(scope="session", autouse=True)
+def only_started_runs(lab_cluster: LabCluster) -> Iterator[None]:
+    """No run begins by itself: the nightly backup would be one recovery point more."""
+    with schedules_paused(prefect_services.api_url()):
+        yield
 
 
 @pytest.fixture(scope="session")

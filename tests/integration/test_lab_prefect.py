@@ -27,19 +27,6 @@ def started() -> dict[str, processes.Process]:
     return {name: process for name, file in files.items() if (process := processes.running(file))}
 
 
-def members_of_groups(leaders: set[int]) -> list[int]:
-    """Return the processes, zombies aside, whose group one of the leaders began."""
-    found = []
-    for file in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            state, _, group = file.read_text().rpartition(")")[2].split()[:3]
-        except (FileNotFoundError, ProcessLookupError):
-            continue
-        if state != "Z" and int(group) in leaders:
-            found.append(int(file.parent.name))
-    return found
-
-
 def test_both_run_in_sessions_of_their_own_and_take_interrupts():
     services = started()
     assert set(services) == {"server", "worker"}
@@ -83,7 +70,7 @@ def test_stopping_leaves_no_process_and_starting_finds_the_same_address_and_bloc
     )
     prefect_services.stop_services()
     assert started() == {}
-    assert members_of_groups(leaders) == []
+    assert [processes.group_members(leader) for leader in leaders] == [[], []]
     prefect_services.ensure_services()
     assert read_state().prefect_port == port
     found = httpx.get(f"{prefect_services.api_url()}/block_documents/{kept['id']}", trust_env=False)

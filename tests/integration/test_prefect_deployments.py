@@ -23,6 +23,7 @@ from prefect.types._datetime import now
 from deployments.automations import NAME
 from lab import prefect_services
 from lab.paths import ROOT
+from lab.schedules import schedules_paused
 from lab.waiting import wait_until
 from tests.lab_cluster import LabCluster
 
@@ -143,6 +144,17 @@ def test_a_schedule_that_an_operator_paused_stays_paused_when_the_file_is_applie
         assert (kept.id, kept.active) == (schedule.id, False)
     finally:
         client.update_deployment_schedule(nightly.id, schedule.id, active=True)
+
+
+def test_a_schedule_rests_while_a_story_is_told_and_is_on_again_afterwards(
+    client: SyncPrefectClient, nightly: DeploymentResponse
+) -> None:
+    with schedules_paused(prefect_services.api_url()):
+        (resting,) = client.read_deployment_by_name("backup/nightly").schedules
+        assert not resting.active
+        assert not [run for run in runs_of(client, nightly, after=now("UTC")) if run.auto_scheduled]
+    (again,) = client.read_deployment_by_name("backup/nightly").schedules
+    assert (again.id, again.active) == (resting.id, True)
 
 
 def test_what_the_server_has_and_the_file_has_not_is_named(

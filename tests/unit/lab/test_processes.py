@@ -44,7 +44,15 @@ def test_a_program_is_found_again_and_stopped(start):
 def test_a_program_that_ignores_the_request_is_ended_all_the_same(start):
     process, pid_file, _ = start("signal.signal(signal.SIGTERM, signal.SIG_IGN)")
     assert processes.stop(pid_file, seconds=0.2)
-    wait_until(lambda: "alive" if process.alive else None, "program", "look", seconds=5, every=0.02)
+    assert not process.alive
+
+
+def test_the_children_of_a_program_are_ended_with_it(start):
+    process, pid_file, log = start("import subprocess; print(subprocess.Popen(['sleep', '600']).pid)")
+    child = int(log.read_text().splitlines()[0])
+    assert sorted(processes.group_members(process.pid)) == sorted([process.pid, child])
+    assert processes.stop(pid_file)
+    assert processes.group_members(process.pid) == []
 
 
 def test_a_program_takes_interrupts_even_where_the_starter_ignores_them(start):
