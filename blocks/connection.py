@@ -5,6 +5,7 @@ from contextlib import ExitStack
 from functools import cached_property
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
@@ -101,8 +102,11 @@ class ClusterConnection:
         return self._admin_at(address)
 
     def _admin_at(self, address: str) -> RegistryAdmin:
-        url = f"https://{address}:{self.settings.registry.https_port}"
-        return RegistryAdmin(url, self.registry_ca(), *self._administrator())
+        registry = self.settings.registry
+        url = f"https://{address}:{registry.https_port}"
+        return RegistryAdmin(
+            url, self.registry_ca(), *self._administrator(), server_name=registry.server_name
+        )
 
     def registry_ca(self) -> str | None:
         """Return the CA that signed the registry's certificate: the configured one, else the registered one."""
@@ -155,8 +159,10 @@ class ClusterConnection:
 
     def answers(self) -> bool:
         """Tell whether the registry is healthy at its external URL."""
-        host, _, port = self.settings.registry.host.partition(":")
-        return ping(host, port=int(port or HTTPS), path=probe_path(self.version)) is None
+        external = urlsplit(self.settings.registry.external_url)
+        return (
+            ping(external.hostname or "", port=external.port or HTTPS, path=probe_path(self.version)) is None
+        )
 
     def describe(self, node: str) -> dict[str, Any]:
         """Return what a restore must match, for a recovery point read from the replica on `node`; no secret."""
@@ -187,7 +193,7 @@ class ClusterConnection:
             address,
             port=registry.https_port,
             path=probe_path(self.version),
-            server_name=registry.host.partition(":")[0],
+            server_name=registry.server_name,
         )
 
     def _members(self, address: str) -> tuple[str, ...]:

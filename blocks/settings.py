@@ -43,6 +43,11 @@ class RegistrySettings(BaseModel):
         """Host (and port) of the external URL, as image references name it."""
         return urlsplit(self.external_url).netloc
 
+    @property
+    def server_name(self) -> str:
+        """Host of the external URL alone, as the registry's certificate names it."""
+        return urlsplit(self.external_url).hostname or ""
+
 
 class Targets(BaseModel):
     """What the business was promised; every report shows it beside what was reached."""

@@ -68,6 +68,6 @@ def _render(cluster: ClusterConnection, pool: tuple[Backend, ...]) -> str:
     return render(
         pool,
         probe_path=probe_path(cluster.version),
-        external_host=registry.host.partition(":")[0],
+        external_host=registry.server_name,
         stats_port=balancer.stats_port,
     )

@@ -29,9 +29,9 @@ class RegistryServer(ThreadingHTTPServer):
 
     daemon_threads = True
 
-    def __init__(self) -> None:
+    def __init__(self, name: str | None = None) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
-        self.ca_pem, key_pem = _certificate()
+        self.ca_pem, key_pem = _certificate(name)
         self.socket = _context(self.ca_pem, key_pem).wrap_socket(self.socket, server_side=True)
         self.url = f"https://127.0.0.1:{self.server_port}"
         self.realm = f"{self.url}/auth/token"
@@ -48,11 +48,13 @@ class RegistryServer(ThreadingHTTPServer):
         self.redirects_blobs = False
         self.tokens: set[str] = set()
         self.requests: list[str] = []
+        self.hosts: set[str] = set()  # the names that it was asked for
 
 
 @contextmanager
-def registry_server() -> Iterator[RegistryServer]:
-    server = RegistryServer()
+def registry_server(name: str | None = None) -> Iterator[RegistryServer]:
+    """Yield a running registry; with `name` its certificate is valid for that name alone."""
+    server = RegistryServer(name)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     try:
@@ -69,6 +71,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class names it
         self.server.requests.append(f"{self.command} {urlsplit(self.path).path}")
+        self.server.hosts.add(self.headers["Host"])
 
     def answer(self) -> None:
         self.body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
@@ -323,11 +326,12 @@ _ADMIN_ROUTES = [
 ]
 
 
-def _certificate() -> tuple[str, str]:
+def _certificate(only: str | None) -> tuple[str, str]:
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "registry of the tests")])
     now = datetime.now(UTC)
-    addresses = [x509.IPAddress(ipaddress.ip_address("127.0.0.1")), x509.DNSName("localhost")]
+    here = [x509.IPAddress(ipaddress.ip_address("127.0.0.1")), x509.DNSName("localhost")]
+    addresses = [x509.DNSName(only)] if only else here
     certificate = (
         x509.CertificateBuilder()
         .subject_name(name)

@@ -27,10 +27,21 @@ _PAGE = 100
 class RegistryAdmin:
     """The administration API at one URL, with basic authentication."""
 
-    def __init__(self, url: str, ca_pem: str | None, user: str, password: SecretStr) -> None:
-        """Reach it at `url`, trusting `ca_pem` besides the system's authorities."""
+    def __init__(
+        self,
+        url: str,
+        ca_pem: str | None,
+        user: str,
+        password: SecretStr,
+        *,
+        server_name: str | None = None,
+    ) -> None:
+        """Reach it at `url`, trusting `ca_pem` besides the system's authorities.
+
+        `server_name` is the external URL's host where `url` is that of one replica.
+        """
         self.url = url.rstrip("/")
-        self._http = client(self.url, trusting(ca_pem))
+        self._http = client(self.url, trusting(ca_pem), server_name=server_name)
         self._login = (user, password)
 
     def __enter__(self) -> Self:

@@ -181,12 +181,10 @@ def ping(
     `server_name` is the external URL's host. Without a CA the certificate is not checked: a probe sends no secret.
     """
     url = f"https://{address}:{port}"
-    host = server_name or address
-    with client(url, trusting(ca_pem) if ca_pem else trusting_anyone(), connects=1) as http:
+    context = trusting(ca_pem) if ca_pem else trusting_anyone()
+    with client(url, context, server_name=server_name, connects=1) as http:
         try:
-            response = http.get(
-                path, headers={"Host": host}, extensions={"sni_hostname": host}, timeout=_PING_TIMEOUT
-            )
+            response = http.get(path, timeout=_PING_TIMEOUT)
         except httpx.TransportError as exc:
             return f"{url}{path} does not answer: {exc or type(exc).__name__}"
     if response.status_code == HTTPStatus.OK:

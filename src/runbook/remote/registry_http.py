@@ -1,7 +1,7 @@
 """HTTPS to the registry: one place for trust, time-outs and what its refusals mean."""
 
 import ssl
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http import HTTPStatus
 
@@ -38,11 +38,28 @@ def trusting_anyone() -> ssl.SSLContext:
     return context
 
 
-def client(url: str, context: ssl.SSLContext, *, connects: int = 3) -> httpx.Client:
-    """Return a client that tries to connect `connects` times and waits no longer than is of use."""
+def client(
+    url: str, context: ssl.SSLContext, *, server_name: str | None = None, connects: int = 3
+) -> httpx.Client:
+    """Return a client that tries to connect `connects` times and waits no longer than is of use.
+
+    With `server_name` it asks for that host, and wants its certificate, wherever `url` leads: one replica
+    is reached by its node's address, and its certificate names the external URL's host.
+    """
     transport = httpx.HTTPTransport(verify=context, retries=connects - 1)
+    hooks = {"request": [_asking_for(server_name)]} if server_name else {}
     # a proxy or CA of this machine's environment is not meant for the cluster
-    return httpx.Client(base_url=url, transport=transport, timeout=_TIMEOUT, trust_env=False)
+    return httpx.Client(
+        base_url=url, transport=transport, timeout=_TIMEOUT, trust_env=False, event_hooks=hooks
+    )
+
+
+def _asking_for(server_name: str) -> Callable[[httpx.Request], None]:
+    def ask(request: httpx.Request) -> None:
+        request.headers["Host"] = server_name
+        request.extensions["sni_hostname"] = server_name
+
+    return ask
 
 
 def address_of(request: httpx.Request) -> str:

@@ -31,6 +31,16 @@ def test_settings_name_the_replicas_and_their_nodes(admin: RegistryAdmin) -> Non
     assert admin.settings().read_only
 
 
+def test_one_replica_is_asked_for_the_name_that_its_certificate_holds() -> None:
+    with registry_server("registry.example.com") as server:
+        login = (server.url, server.ca_pem, USER, SecretStr(PASSWORD))
+        with RegistryAdmin(*login) as by_address, pytest.raises(RefusedError, match="is not trusted"):
+            by_address.settings()
+        with RegistryAdmin(*login, server_name="registry.example.com") as by_name:
+            assert by_name.settings().replica_id == "0123456789ab"
+        assert server.hosts == {"registry.example.com"}
+
+
 def test_the_clusters_state_is_read(admin: RegistryAdmin) -> None:
     seen = admin.cluster_status()
     assert seen.health == {"0123456789ab": "OK"}

@@ -18,7 +18,7 @@ async def create(site: Site, tables: Tables) -> None:
     if any(given):
         raise FatalError("--dtr-cert and --dtr-key must be given together")
     authority = certificates.new_authority("DTR CA")
-    await _issue(site, tables, authority, await _hosts(site))
+    await _issue(site, tables, authority, await _hosts(site, tables))
 
 
 async def _store_given(site: Site, tables: Tables) -> None:
@@ -34,11 +34,18 @@ async def _store_given(site: Site, tables: Tables) -> None:
     await tables.set_property(properties.CERTIFICATES, value)
 
 
-async def _hosts(site: Site) -> list[str]:
-    url = site.options.get("dtr_external_url")
-    external = urlsplit(url if "://" in url else f"//{url}").hostname if url else None
+async def _hosts(site: Site, tables: Tables) -> list[str]:
+    """Return what the certificate is valid for: the external URL's host alone, the nodes where there is none.
+
+    Who goes to one replica by its address must ask it for the external name (the stand-in chooses).
+    """
+    settings = await tables.property(properties.SETTINGS) or {}
+    url = site.options.get("dtr_external_url") or settings.get("dtrHost")
+    if url:
+        external = urlsplit(url if "://" in url else f"//{url}").hostname
+        return [*([external] if external else []), "localhost", "127.0.0.1"]
     addresses = [node.address for node in await site.ucp.nodes()]
-    return [*([external] if external else []), *addresses, "localhost", "127.0.0.1"]
+    return [*addresses, "localhost", "127.0.0.1"]
 
 
 async def _issue(site: Site, tables: Tables, authority: KeyPair, hosts: list[str]) -> None:
@@ -52,11 +59,11 @@ async def _issue(site: Site, tables: Tables, authority: KeyPair, hosts: list[str
 
 
 async def cover_node(site: Site, tables: Tables) -> None:
-    """Leave the cluster's own certificate valid for this node and the external URL too."""
+    """Leave the cluster's own certificate valid for where this replica is asked for too."""
     stored = await tables.property(properties.CERTIFICATES)
     if not stored["ca_key"]:
         return  # somebody else's certificate is theirs to renew
     known = certificates.hosts_of(stored["certificate"])
-    wanted = [host for host in await _hosts(site) if host]
+    wanted = await _hosts(site, tables)
     if not set(wanted) <= set(known):
         await _issue(site, tables, KeyPair(stored["ca"], stored["ca_key"]), [*wanted, *known])
