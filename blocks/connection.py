@@ -67,13 +67,19 @@ class ClusterConnection:
         """How the bootstrapper is run and the nodes are looked at."""
         settings = self.settings
         if settings.transport is TransportKind.DOCKER:
-            transport: Transport = DockerTransport(self.control_plane, settings.managers[0].name)
+            transport: Transport = DockerTransport(self.control_plane, self._ready_manager())
         else:
             targets = [node.target(settings.ssh) for node in settings.nodes]
-            manager = settings.managers[0].target(settings.ssh)
-            transport = SshTransport(self._ssh, manager, targets)
+            managers = [node.target(settings.ssh) for node in settings.managers]
+            transport = SshTransport(self._ssh, managers, targets)
         self._closers.insert(0, transport.close)
         return transport
+
+    def _ready_manager(self) -> str:
+        """Return the first manager that the control plane calls ready, the first of all if none is."""
+        ready = {node.name for node in self.control_plane.nodes() if node.state.lower() == "ready"}
+        names = [node.name for node in self.settings.managers]
+        return next((name for name in names if name in ready), names[0])
 
     @cached_property
     def control_plane(self) -> ControlPlane:

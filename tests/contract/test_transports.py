@@ -54,7 +54,7 @@ def transport(request: pytest.FixtureRequest) -> Iterator[Transport]:
     if request.param == "docker":
         transport: Transport = DockerTransport(control_plane, manager)
     else:
-        transport = SshTransport(SshPool(), lab.ssh_target(manager), [lab.ssh_target(manager)])
+        transport = SshTransport(SshPool(), [lab.ssh_target(manager)], [lab.ssh_target(manager)])
     yield transport
     transport.close()
     control_plane.close()
@@ -171,7 +171,7 @@ def test_both_see_the_same_containers_and_volumes(lab_with_shell: LabCluster, ki
             transport: Transport = (
                 DockerTransport(plane)
                 if kind == "docker"
-                else SshTransport(SshPool(), lab.ssh_target(manager), [lab.ssh_target(manager)])
+                else SshTransport(SshPool(), [lab.ssh_target(manager)], [lab.ssh_target(manager)])
             )
             (container,) = transport.containers(name).seen
             (volume,) = transport.volumes(name).seen
@@ -194,11 +194,25 @@ def test_both_see_the_same_containers_and_volumes(lab_with_shell: LabCluster, ki
 def test_a_node_that_does_not_answer_is_named_beside_what_was_seen(lab_with_shell: LabCluster) -> None:
     manager = lab_with_shell.ssh_target(lab_with_shell.settings.managers[0].name)
     silent = type(manager)("dtr9", "127.0.0.1", 9, "root", manager.host_key, manager.private_key, 2)
-    transport = SshTransport(SshPool(), manager, [manager, silent])
+    transport = SshTransport(SshPool(), [manager], [manager, silent])
     seen = transport.volumes("")
     transport.close()
     assert set(seen.unreachable) == {"dtr9"}
     assert "Connection refused" in seen.unreachable["dtr9"]
+
+
+@real
+def test_a_container_runs_on_the_next_manager_where_the_first_does_not_answer(
+    lab_with_shell: LabCluster,
+) -> None:
+    manager = lab_with_shell.ssh_target(lab_with_shell.settings.managers[0].name)
+    silent = type(manager)("ucp0", "127.0.0.1", 9, "root", manager.host_key, manager.private_key, 2)
+    transport = SshTransport(SshPool(), [silent, manager], [manager])
+    with transport.start(ContainerRun(IMAGE, ("echo", "here")), print) as container:
+        container.close_stdin()
+        assert container.stdout.read() == b"here\n"
+        assert container.wait() == 0
+    transport.close()
 
 
 @real

@@ -179,13 +179,6 @@ class _Handler(BaseHTTPRequestHandler):
             tags = [tag for place, tag in self.server.manifests if place == name and ":" not in tag]
             self.json({"name": name, "tags": tags or None})
 
-    def catalog(self) -> None:
-        if self.may("registry:catalog:*"):
-            names = sorted({name for name, _ in self.server.manifests})
-            rest = [name for name in names if name > self.query.get("last", "")]
-            link = f'</v2/_catalog?n=1&last={rest[0]}>; rel="next"' if len(rest) > 1 else ""
-            self.json({"repositories": rest[:1]}, **({"Link": link} if link else {}))
-
     def admin(self, rest: str) -> None:
         if not self.is_admin():
             return self.error(401, "NOT_AUTHENTICATED")
@@ -302,7 +295,6 @@ _ROUTES = [
     (r"PUT /v2/(.+)/manifests/(.+)", "put_manifest"),
     (r"(?:GET|HEAD) /v2/(.+)/manifests/(.+)", "get_manifest"),
     (r"GET /v2/(.+)/tags/list", "tags"),
-    (r"GET /v2/_catalog", "catalog"),
     (r"\w+ /api/v0(/.*)", "admin"),
 ]
 _ADMIN_ROUTES = [

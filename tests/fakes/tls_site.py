@@ -97,6 +97,9 @@ class _Handler(BaseHTTPRequestHandler):
     plane: ControlPlaneSite
 
     def do_POST(self) -> None:
+        if self.path == "/id/logout":
+            self._log_out()
+            return
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         self.plane.logins += 1
         if body["password"] != self.plane.password:
@@ -106,9 +109,17 @@ class _Handler(BaseHTTPRequestHandler):
         self.plane.tokens.add(token)
         self._answer(200, json.dumps({"auth_token": token}).encode())
 
+    def _log_out(self) -> None:
+        status, body = self.plane.answers.get(self.path, (204, b""))
+        if status < 400:
+            self.plane.tokens.discard(self._token())
+        self._answer(status, body)
+
+    def _token(self) -> str:
+        return self.headers.get("Authorization", "").removeprefix("Bearer ")
+
     def do_GET(self) -> None:
-        token = self.headers.get("Authorization", "").removeprefix("Bearer ")
-        if self.path != "/_ping" and token not in self.plane.tokens:
+        if self._token() not in self.plane.tokens:
             self._answer(401, b"unauthorized")
             return
         self._answer(*self.plane.answers.get(self.path, (404, b"page not found")))

@@ -42,11 +42,6 @@ class Plan:
     cluster: str
     steps: tuple[Step, ...]
 
-    @property
-    def changes(self) -> tuple[Step, ...]:
-        """The steps that change something."""
-        return tuple(step for step in self.steps if step.action not in {Action.KEEP, Action.VERIFY})
-
     def digest(self) -> str:
         """Return 12 hex digits that differ when any step differs; an approval is bound to them."""
         text = json.dumps([asdict(step) for step in self.steps], sort_keys=True)

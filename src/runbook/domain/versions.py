@@ -32,19 +32,6 @@ def parse_version(text: str) -> Version:
     return Version(major, minor, patch)
 
 
-def version_of_image(image: str) -> Version:
-    """Return the version in an image reference's tag (`mirantis/dtr:2.9.29`)."""
-    name, colon, tag = image.partition("@")[0].rpartition(":")
-    if not colon or not name or "/" in tag:
-        raise ValueError(f"image '{image}' has no version tag")
-    return parse_version(tag)
-
-
-def same_minor(one: Version, other: Version) -> bool:
-    """Tell whether a backup of `one` can be restored by `other`: major and minor are equal."""
-    return (one.major, one.minor) == (other.major, other.minor)
-
-
 def knows_nocolor(version: Version) -> bool:
     """Tell whether the bootstrapper has `--nocolor` (2.9 and later)."""
     return version >= Version(2, 9, 0)

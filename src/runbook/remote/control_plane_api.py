@@ -1,5 +1,6 @@
 """The control plane's HTTP API: UCP, now called MKE."""
 
+import logging
 import ssl
 import tomllib
 from collections.abc import Mapping
@@ -19,9 +20,8 @@ from runbook.domain.errors import (
     RunbookError,
     UnreachableError,
 )
-from runbook.remote.engine_json import parse_listed
-from runbook.remote.transport import ContainerSeen
 
+logger = logging.getLogger(__name__)
 _TIMEOUT = httpx.Timeout(30.0, connect=10.0)
 
 
@@ -92,10 +92,6 @@ class ControlPlane:
         self._check(response)
         self._token = str(self._json(response)["auth_token"])
 
-    def ping(self) -> None:
-        """Return when the control plane calls itself healthy; UnreachableError otherwise."""
-        self._check(self._send("GET", "/_ping"))
-
     def cluster_id(self) -> str:
         """Return what tells this cluster from every other."""
         return str(self._get_json("/info")["ID"])
@@ -104,11 +100,6 @@ class ControlPlane:
         """Return every node of the cluster, by name."""
         nodes = (_parse_node(node) for node in self._get_json("/nodes"))
         return tuple(sorted(nodes, key=lambda node: node.name))
-
-    def containers_on(self, node: str) -> tuple[ContainerSeen, ...]:
-        """Return the containers on a node, stopped ones included, whoever made them."""
-        listed = (parse_listed(container) for container in self._get_json("/containers/json?all=1"))
-        return tuple(container for container in listed if container.node == node)
 
     def registries(self) -> tuple[TrustedRegistry, ...]:
         """Return the registries that the control plane trusts."""
@@ -130,8 +121,11 @@ class ControlPlane:
         return self._get("/api/clientbundle").content
 
     def close(self) -> None:
-        """Close the connections; the session ends on the server by its own time."""
-        self._http.close()
+        """End the session and close the connections."""
+        try:
+            self._log_out()
+        finally:
+            self._http.close()
 
     def __enter__(self) -> Self:
         """Return itself."""
@@ -142,6 +136,18 @@ class ControlPlane:
     ) -> None:
         """Close the connections."""
         self.close()
+
+    def _log_out(self) -> None:
+        """End the session; where that fails, the control plane ends it by its own time."""
+        if self._token is None:
+            return
+        try:
+            response = self._send("POST", "/id/logout")
+        except RunbookError as error:
+            logger.warning("%s: %s; the session ends by its own time", error.where, error.what)
+            return
+        if not response.is_success:
+            logger.warning("%s: /id/logout answered %s", self.where, response.status_code)
 
     def _get(self, path: str) -> httpx.Response:
         if self._token is None:

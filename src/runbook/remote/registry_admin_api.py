@@ -100,10 +100,6 @@ class RegistryAdmin:
         """
         self._call("PUT", "/admin/settings/registry/simple", json=storage.to_document())
 
-    def set_storage(self, document: Mapping[str, Any]) -> None:
-        """Leave the registry with this whole storage document (`keep_metadata` may be in it)."""
-        self._call("PUT", "/admin/settings/registry", json=dict(document))
-
     def repositories(self, namespace: str = "") -> tuple[Repository, ...]:
         """Return all repositories, or those of one namespace."""
         path = f"/repositories/{quote(namespace)}" if namespace else "/repositories"

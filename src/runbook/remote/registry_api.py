@@ -23,7 +23,6 @@ from runbook.remote.registry_http import (
 from runbook.remote.registry_images import MANIFEST_TYPES, Image, PulledImage, digest_of, named_by
 
 _CHUNK = 1024 * 1024
-_CATALOG = "registry:catalog:*"
 _PING_TIMEOUT = 5.0
 
 
@@ -91,16 +90,6 @@ class Registry:
         """Return the tags of a repository."""
         response = self._call("GET", f"/v2/{repository}/tags/list", _pull(repository))
         return tuple(sorted(response.json().get("tags") or ()))
-
-    def catalog(self) -> tuple[str, ...]:
-        """Return all repositories; needs an administrator."""
-        found: list[str] = []
-        path = "/v2/_catalog?n=1000"
-        while path:
-            response = self._call("GET", path, _CATALOG)
-            found += response.json()["repositories"]
-            path = response.links.get("next", {}).get("url", "")
-        return tuple(found)
 
     def _manifest(self, repository: str, name: str) -> tuple[str, str, bytes]:
         path = f"/v2/{repository}/manifests/{name}"

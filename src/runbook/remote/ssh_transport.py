@@ -44,21 +44,22 @@ def make_run_command(name: str, run: ContainerRun) -> tuple[str, ...]:
 
 
 class SshTransport:
-    """Runs containers on the manager and looks at every node, all over SSH."""
+    """Runs containers on a manager and looks at every node, all over SSH."""
 
     name = "ssh"
 
-    def __init__(self, pool: SshPool, manager: SshTarget, nodes: Sequence[SshTarget]) -> None:
+    def __init__(self, pool: SshPool, managers: Sequence[SshTarget], nodes: Sequence[SshTarget]) -> None:
         self._pool = pool
-        self._manager = manager
+        self._managers = tuple(managers)
         self._nodes = tuple(nodes)
 
     def start(self, run: ContainerRun, on_stderr: Callable[[str], None]) -> "SshContainer":
-        """Start the container on the manager; it is gone when the command is left."""
-        secret = _first_line(self._manager.name, run)
+        """Start the container on the first manager that answers; it is gone when the command is left."""
+        manager = self._answering_manager()
+        secret = _first_line(manager.name, run)
         name = f"runbook-{secrets.token_hex(6)}"
-        command = self._pool.get(self._manager).start(make_run_command(name, run), on_stderr=on_stderr)
-        container = SshContainer(command, lambda: self._remove(name))
+        command = self._pool.get(manager).start(make_run_command(name, run), on_stderr=on_stderr)
+        container = SshContainer(command, lambda: self._remove(manager, name))
         try:
             container.write(secret)
         except BaseException:
@@ -77,6 +78,17 @@ class SshTransport:
     def close(self) -> None:
         """Close the connections of the pool."""
         self._pool.close()
+
+    def _answering_manager(self) -> SshTarget:
+        """Return the first manager that answers; the last one is not tried before it is used."""
+        for manager in self._managers[:-1]:
+            try:
+                self._pool.get(manager)
+            except UnreachableError as error:
+                logger.warning("%s: %s; the next manager is taken", error.where, error.what)
+            else:
+                return manager
+        return self._managers[-1]
 
     def _observe(self, look: Callable[[SshTarget], tuple[Seen, ...]]) -> Observation[Seen]:
         seen: list[Seen] = []
@@ -104,12 +116,12 @@ class SshTransport:
         names = done.stdout.decode().split()
         return tuple(VolumeSeen(node.name, name) for name in names if name.startswith(prefix))
 
-    def _remove(self, name: str) -> None:
+    def _remove(self, manager: SshTarget, name: str) -> None:
         """Stop the container politely, so that it can tidy up its second phase, and remove it."""
         program = f'docker stop -t {_STOP_SECONDS} "$1"; docker rm -f "$1"'
         with suppress(RunbookError):  # the caller is leaving with an error of its own
-            self._pool.get(self._manager).run(("sh", "-c", program, "sh", name))
-            logger.info("%s: the container %s was ended before its time", self._manager.name, name)
+            self._pool.get(manager).run(("sh", "-c", program, "sh", name))
+            logger.info("%s: the container %s was ended before its time", manager.name, name)
 
 
 class SshContainer:

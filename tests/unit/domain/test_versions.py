@@ -8,8 +8,6 @@ from runbook.domain.versions import (
     parse_version,
     probe_path,
     restore_over_nfs_erases_tags,
-    same_minor,
-    version_of_image,
 )
 
 
@@ -35,25 +33,6 @@ def test_what_is_no_version_is_refused(text: str) -> None:
 def test_versions_compare_by_number() -> None:
     assert Version(2, 10, 1) > Version(2, 9, 29)
     assert str(Version(2, 10, 1)) == "2.10.1"
-
-
-@pytest.mark.parametrize(
-    "image",
-    ["mirantis/dtr:2.9.29", "registry.example:5000/msr/dtr:2.9.29", "mirantis/dtr:2.9.29@sha256:0123"],
-)
-def test_an_image_tells_its_version(image: str) -> None:
-    assert version_of_image(image) == Version(2, 9, 29)
-
-
-@pytest.mark.parametrize("image", ["mirantis/dtr", "registry.example:5000/msr/dtr", ":2.9.29"])
-def test_an_image_without_a_tag_tells_none(image: str) -> None:
-    with pytest.raises(ValueError, match="no version tag"):
-        version_of_image(image)
-
-
-def test_a_backup_fits_the_same_minor_only() -> None:
-    assert same_minor(Version(2, 9, 4), Version(2, 9, 29))
-    assert not same_minor(Version(2, 9, 29), Version(2, 10, 29))
 
 
 @pytest.mark.parametrize(

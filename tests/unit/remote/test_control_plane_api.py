@@ -1,7 +1,6 @@
 import json
 import socket
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -24,16 +23,6 @@ NODES = [
         "Status": {"State": "down", "Addr": "198.18.0.11"},
     },
 ]
-CONTAINERS = [
-    {
-        "Names": ["/dtr1/dtr-api-aaaaaaaaaaaa"],
-        "State": "running",
-        "Image": "lab/dtr-api:2.9.29",
-        "Labels": {"com.docker.dtr.version": "2.9.29"},
-        "Created": 1795312969,
-    },
-    {"Names": ["/ucp1/other"], "State": "exited", "Image": "x", "Labels": None, "Created": 0},
-]
 TOML = """
 [[registries]]
   host_address = "198.18.0.40"
@@ -43,10 +32,8 @@ TOML = """
   host_address = "other"
 """
 ANSWERS = {
-    "/_ping": (200, b"OK"),
     "/info": (200, b'{"ID": "AAAA:BBBB"}'),
     "/nodes": (200, json.dumps(NODES).encode()),
-    "/containers/json?all=1": (200, json.dumps(CONTAINERS).encode()),
     "/api/ucp/config-toml": (200, TOML.encode()),
     "/api/clientbundle": (200, b"PK\x03\x04zip"),
 }
@@ -67,6 +54,14 @@ def test_logs_in_by_itself_and_once(site: ControlPlaneSite) -> None:
         assert plane.cluster_id() == "AAAA:BBBB"
         assert plane.client_bundle() == b"PK\x03\x04zip"
     assert site.logins == 1
+    assert site.tokens == set()  # its session does not outlive it
+
+
+def test_a_session_that_cannot_be_ended_does_not_hide_what_was_done(site: ControlPlaneSite) -> None:
+    with client(site) as plane:
+        plane.cluster_id()
+        site.answers["/id/logout"] = (500, b"trouble")
+    assert site.tokens == {"token-1"}
 
 
 def test_logs_in_again_when_its_session_has_ended(site: ControlPlaneSite) -> None:
@@ -95,14 +90,6 @@ def test_nodes_come_with_the_address_that_others_see(site: ControlPlaneSite) -> 
         )
 
 
-def test_containers_of_one_node_have_their_own_names(site: ControlPlaneSite) -> None:
-    with client(site) as plane:
-        (container,) = plane.containers_on("dtr1")
-    assert container.name == "dtr-api-aaaaaaaaaaaa"
-    assert container.labels["com.docker.dtr.version"] == "2.9.29"
-    assert container.created == datetime.fromtimestamp(1795312969, UTC)
-
-
 def test_the_registrys_ca_is_found_by_its_host(site: ControlPlaneSite) -> None:
     with client(site) as plane:
         assert plane.registry_ca("198.18.0.40") == "PEM of the registry"
@@ -116,12 +103,12 @@ def test_an_untrusted_certificate_is_refused(site: ControlPlaneSite, tmp_path: P
     pem = Certificate(other).pem.decode()
     plane = ControlPlane(site.url, "admin", SecretStr("right"), pem)
     with plane, pytest.raises(RefusedError, match="certificate is not trusted"):
-        plane.ping()
+        plane.login()
 
 
 def test_without_a_ca_any_certificate_will_do(site: ControlPlaneSite) -> None:
     with ControlPlane(site.url, "admin", SecretStr("right"), None) as plane:
-        plane.ping()
+        plane.login()
 
 
 def test_a_ca_that_is_none_is_a_fault_of_the_cluster_file(site: ControlPlaneSite) -> None:
@@ -134,13 +121,13 @@ def test_a_closed_port_is_unreachable() -> None:
         port = listener.getsockname()[1]
     plane = ControlPlane(f"https://127.0.0.1:{port}", "a", SecretStr("b"), None)
     with plane, pytest.raises(UnreachableError, match="no answer"):
-        plane.ping()
+        plane.login()
 
 
 @pytest.mark.parametrize(
     ("path", "answer", "error", "words"),
     [
-        ("/_ping", (500, b"unhealthy: etcd\nmore"), UnreachableError, "answered 500: unhealthy: etcd"),
+        ("/info", (500, b"unhealthy: etcd\nmore"), UnreachableError, "answered 500: unhealthy: etcd"),
         ("/info", (200, b"<html>"), MismatchError, "something else than JSON"),
         ("/info", (403, b"access denied"), RefusedError, "access denied"),
         ("/api/ucp/config-toml", (200, b"=["), MismatchError, "is not TOML"),
@@ -150,6 +137,6 @@ def test_an_odd_answer_says_what_it_was(
     site: ControlPlaneSite, path: str, answer: tuple[int, bytes], error: type[Exception], words: str
 ) -> None:
     site.answers[path] = answer
-    asked = {"/_ping": "ping", "/info": "cluster_id", "/api/ucp/config-toml": "registries"}[path]
+    asked = {"/info": "cluster_id", "/api/ucp/config-toml": "registries"}[path]
     with client(site) as plane, pytest.raises(error, match=words):
         getattr(plane, asked)()

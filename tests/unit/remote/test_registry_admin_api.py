@@ -54,8 +54,6 @@ def test_a_bucket_becomes_the_storage(admin: RegistryAdmin) -> None:
     admin.set_s3_storage(wanted)
     s3 = admin.storage_settings()["storage"]["s3"]
     assert (s3["bucket"], s3["rootdirectory"], s3["secretkey"]) == ("images", "root", "t0psecret")
-    admin.set_storage({"keep_metadata": True})
-    assert admin.storage_settings() == {"keep_metadata": True}
 
 
 def test_without_keys_none_are_sent() -> None:

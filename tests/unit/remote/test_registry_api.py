@@ -115,12 +115,6 @@ def test_a_reference_leads_to_its_digest_or_nowhere(registry: Registry) -> None:
     assert registry.head_manifest("org/app:v2") is None
 
 
-def test_the_catalog_is_read_to_its_last_page(registry: Registry) -> None:
-    for name in ("org/a", "org/b", "org/c"):
-        registry.push_image(f"{name}:v1", IMAGE)
-    assert registry.catalog() == ("org/a", "org/b", "org/c")
-
-
 def test_a_wrong_password_is_refused_and_not_shown(server: RegistryServer) -> None:
     with (
         Registry(server.url, server.ca_pem, USER, SecretStr("wr0ng")) as client,

@@ -1,0 +1,35 @@
+import paramiko
+import pytest
+
+from runbook.domain.errors import UnreachableError
+from runbook.remote.ssh import SshPool
+from runbook.remote.ssh_transport import SshTransport
+from runbook.remote.transport import ContainerRun
+from tests.fakes.ssh_server import SshServer
+
+
+def says_done(channel: paramiko.Channel) -> None:
+    channel.sendall_stderr(b"123\n")
+    channel.sendall(b"done")
+    channel.send_exit_status(0)
+    channel.close()
+
+
+def test_the_bootstrapper_runs_on_the_next_manager_when_one_is_down(caplog: pytest.LogCaptureFixture) -> None:
+    with SshServer(says_done) as server, SshPool() as pool:
+        down = server.target(name="ucp1", port=9)
+        transport = SshTransport(pool, [down, server.target(name="ucp2")], [])
+        with transport.start(ContainerRun("lab/dtr:2.9.29", ("images",)), print) as container:
+            container.close_stdin()
+            assert container.stdout.read() == b"done"
+            assert container.wait() == 0
+    assert "ucp1: " in caplog.text
+    assert "the next manager is taken" in caplog.text
+
+
+def test_the_last_managers_error_is_shown_when_none_answers() -> None:
+    with SshServer(says_done) as server, SshPool() as pool:
+        silent = [server.target(name=name, port=9) for name in ("ucp1", "ucp2")]
+        with pytest.raises(UnreachableError) as error:
+            SshTransport(pool, silent, []).start(ContainerRun("lab/dtr:2.9.29", ("images",)), print)
+    assert error.value.where == "ucp2"
