@@ -14,6 +14,7 @@ help: ## list the targets
 setup: $(READY) ## Python environment from the lock, exact versions and hashes
 
 $(READY): requirements.lock pyproject.toml
+	@[ ! -d var/run ] || [ ! -f $(READY) ] || $(PY) -m lab down # its processes run from the old .venv
 	@echo "setting up .venv from requirements.lock (about a minute)"
 	@python3 -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' || { echo "python3 is not Python 3.11: install it, then rerun"; exit 1; }
 	@python3 -c 'import ensurepip' 2>/dev/null || $(MAKE) --no-print-directory python3-venv
@@ -49,7 +50,7 @@ lab-up: $(READY) ## the lab alone: cluster, load balancer, storage, Prefect
 	@.venv/bin/runbook lab up
 
 down: ## remove all that demo and test started, and nothing else
-	@if [ -f $(READY) ]; then $(PY) -m lab down; fi
+	@[ ! -d var ] || { $(MAKE) --no-print-directory setup && $(PY) -m lab down; }
 
 clean: down ## down, and remove .venv and var
 	@rm -rf .venv var

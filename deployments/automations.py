@@ -44,7 +44,14 @@ _ENDS = tuple(
 
 
 def ensure_automations() -> None:
-    """Leave the server with exactly one zombie automation."""
+    """Leave the server with exactly one zombie automation, as it is here; one that is switched off stays off."""
+    wanted = zombie_automation()
     with get_client(sync_client=True) as client:
-        if not client.read_automations_by_name(NAME):
-            client.create_automation(zombie_automation())
+        found = client.read_automations_by_name(NAME)
+        for surplus in found[1:]:
+            client.delete_automation(surplus.id)
+        if found:
+            wanted.enabled = found[0].enabled
+            client.update_automation(found[0].id, wanted)
+        else:
+            client.create_automation(wanted)

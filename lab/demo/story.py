@@ -11,7 +11,7 @@ from blocks.connection import ClusterConnection
 from lab import commands, prefect_services
 from lab.demo.deployed_runs import Watcher
 from lab.demo.flows import COMPARED
-from lab.demo.report import Outcome, StoryStep, print_table, read_comparison, write_report
+from lab.demo.report import REPORT, Outcome, StoryStep, print_table, read_comparison, write_report
 from lab.paths import CLUSTER_FILE
 from lab.progress import say
 from lab.schedules import schedules_paused
@@ -34,9 +34,10 @@ RUNBOOKS = (
 def tell(*, wait_for_person: bool) -> bool:
     """Tell the story in a lab without a registry; return whether all of it holds."""
     began = time.monotonic()
+    for earlier in (COMPARED, REPORT):
+        earlier.unlink(missing_ok=True)
     commands.up()
     commands.reset()
-    COMPARED.unlink(missing_ok=True)
     story = _Story(wait_for_person, [StoryStep("lab up", None, time.monotonic() - began)])
     with schedules_paused(prefect_services.api_url()):  # the story starts the nightly backup by hand
         for name, deployment in RUNBOOKS:

@@ -20,7 +20,7 @@ from prefect.client.schemas.responses import DeploymentResponse
 from prefect.client.schemas.schedules import IntervalSchedule
 from prefect.types._datetime import now
 
-from deployments.automations import NAME
+from deployments.automations import NAME, zombie_automation
 from lab import prefect_services
 from lab.paths import ROOT
 from lab.schedules import schedules_paused
@@ -167,12 +167,17 @@ def test_what_the_server_has_and_the_file_has_not_is_named(
         client.delete_deployment(leftover)
 
 
-def test_runs_whose_process_died_are_marked_by_exactly_one_automation(
+def test_runs_whose_process_died_are_marked_by_exactly_one_automation_as_the_code_has_it(
     client: SyncPrefectClient, lab_cluster: LabCluster
 ) -> None:
+    (first,) = client.read_automations_by_name(NAME)
+    old = zombie_automation()
+    old.description = "as an older version made it"
+    client.update_automation(first.id, old)
+    client.create_automation(old)
     deploy(lab_cluster)
     (automation,) = client.read_automations_by_name(NAME)
-    assert automation.enabled
+    assert (automation.enabled, automation.description) == (True, zombie_automation().description)
 
 
 def test_the_block_on_the_server_holds_no_secret(lab_cluster: LabCluster) -> None:
