@@ -1,5 +1,6 @@
 """Faults of a registry with one replica: none loses anything, none publishes half a recovery point."""
 
+import re
 import sqlite3
 
 import pytest
@@ -45,6 +46,23 @@ def test_a_plan_touches_nothing(installed, before, flow):
     assert planned.status == 0, planned.stderr
     assert "Plan" in planned.stdout
     assert look(installed.cluster) == before
+
+
+def test_a_backup_through_the_control_plane_alone_into_a_folder_is_verified(
+    installed, before, altered, tmp_path
+):
+    folder = tmp_path / "vault"
+    folder.mkdir()
+
+    def change(content):
+        content.update(transport="docker", vault=_folder(content, folder))
+
+    file = altered(change)
+    ended = runbook("backup", cluster=file)
+    assert ended.status == 0, ended.stderr
+    listed = runbook("points", "list", cluster=file).stdout
+    assert re.search(r"\d{8}T\d{6}Z-[0-9a-f]{8} +\S+ +verified +3 ", listed), listed
+    assert_nothing_lost(before, look(installed.cluster))
 
 
 def test_a_backup_that_ends_well_and_is_cut_off_leaves_no_point(installed, before):

@@ -24,8 +24,10 @@ def world(ruined):
     return seen
 
 
-def test_the_plan_of_a_restore_touches_nothing(ruined, world):
-    planned = runbook("restore", "--plan", cluster=ruined.file)
+@pytest.mark.parametrize("transport", ["ssh", "docker"])
+def test_the_plan_of_a_restore_touches_nothing(ruined, world, altered, transport):
+    file = altered(lambda content: content.update(transport=transport))
+    planned = runbook("restore", "--plan", cluster=file)
     assert planned.status == 0, planned.stderr
     assert "restore metadata" in planned.stdout
     assert look(ruined) == world
