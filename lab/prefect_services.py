@@ -42,6 +42,11 @@ def stop_services() -> None:
             say(f"Prefect {name}: stopped")
 
 
+def kill_worker() -> None:
+    """End the worker and the runs that it started as a power cut would."""
+    processes.kill(_WORKER_PID)
+
+
 def forget_runs() -> None:
     """Leave nothing of the server's database: its runs speak of a lab that is gone. The logs stay."""
     if not PREFECT.is_dir():

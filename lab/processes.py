@@ -73,6 +73,12 @@ def stop(pid_file: Path, *, seconds: float = 20) -> bool:
     return process is not None
 
 
+def kill(pid_file: Path) -> None:
+    """Leave neither the program nor its children, and give them no time to tidy up."""
+    if process := running(pid_file):
+        _kill_group(process.pid)
+
+
 def group_members(leader: int) -> list[int]:
     """Return the processes, zombies aside, whose group `leader` began."""
     stats = {int(path.parent.name): _stat(path) for path in Path("/proc").glob("[0-9]*/stat")}

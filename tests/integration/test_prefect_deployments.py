@@ -20,8 +20,8 @@ from prefect.client.schemas.responses import DeploymentResponse
 from prefect.client.schemas.schedules import IntervalSchedule
 from prefect.types._datetime import now
 
-from deployments.automations import NAME, zombie_automation
-from lab import prefect_services
+from deployments.automations import NAME, SILENCE, zombie_automation
+from lab import commands, prefect_services
 from lab.paths import ROOT
 from lab.schedules import schedules_paused
 from lab.waiting import wait_until
@@ -178,6 +178,37 @@ def test_runs_whose_process_died_are_marked_by_exactly_one_automation_as_the_cod
     deploy(lab_cluster)
     (automation,) = client.read_automations_by_name(NAME)
     assert (automation.enabled, automation.description) == (True, zombie_automation().description)
+
+
+def test_a_run_whose_worker_was_killed_does_not_stay_running(
+    client: SyncPrefectClient, lab_cluster: LabCluster
+) -> None:
+    commands.break_fault("node-paused", "dtr2")  # the check waits for it long enough to be killed
+    try:
+        check = client.read_deployment_by_name("check/on-demand")
+        run = client.create_flow_run_from_deployment(check.id)
+        wait(lambda: _why_not_in(client, run, "Running"), run.name, 60)
+        wait(lambda: _why_no_heartbeat(client, run), run.name, 60)
+        prefect_services.kill_worker()
+    finally:
+        commands.heal_fault("node-paused", "dtr2")
+        prefect_services.ensure_services()
+    wait(lambda: _why_not_in(client, run, "Crashed"), run.name, 2 * SILENCE.total_seconds() + 60)
+    ended = client.read_flow_run(run.id).state
+    assert ended
+    assert "start the same deployment again" in (ended.message or "")
+
+
+def _why_not_in(client: SyncPrefectClient, run: FlowRun, wanted: str) -> str | None:
+    state = client.read_flow_run(run.id).state
+    return None if state and state.name == wanted else f"it is {state.name if state else 'nowhere'}"
+
+
+def _why_no_heartbeat(client: SyncPrefectClient, run: FlowRun) -> str | None:
+    wanted = {"filter": {"event": {"name": ["prefect.flow-run.heartbeat"]}}}
+    events = client.request("POST", "/events/filter", json=wanted).json()["events"]
+    ids = {event["resource"]["prefect.resource.id"] for event in events}
+    return None if f"prefect.flow-run.{run.id}" in ids else "it has sent no heartbeat"
 
 
 def test_the_block_on_the_server_holds_no_secret(lab_cluster: LabCluster) -> None:
