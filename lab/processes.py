@@ -6,8 +6,8 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -73,10 +73,31 @@ def stop(pid_file: Path, *, seconds: float = 20) -> bool:
     return process is not None
 
 
+@contextmanager
+def stopped(pid_file: Path) -> Iterator[None]:
+    """Keep the program from noticing anything inside the block."""
+    process = running(pid_file)
+    if process:
+        os.kill(process.pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        if process and process.alive:
+            os.kill(process.pid, signal.SIGCONT)
+
+
 def kill(pid_file: Path) -> None:
-    """Leave neither the program nor its children, and give them no time to tidy up."""
+    """Leave neither the program nor its group, and give them no time to tidy up."""
     if process := running(pid_file):
         _kill_group(process.pid)
+
+
+def with_variables(*beginnings: str) -> list[int]:
+    """Return the processes in whose environment a variable begins with each of these."""
+    environments = {
+        int(path.parent.name): _environment(path) for path in Path("/proc").glob("[0-9]*/environ")
+    }
+    return [pid for pid, seen in environments.items() if all(f"\0{wanted}" in seen for wanted in beginnings)]
 
 
 def group_members(leader: int) -> list[int]:
@@ -122,6 +143,14 @@ def _stat(path: Path) -> _Stat | None:
     except (FileNotFoundError, ProcessLookupError):
         return None
     return None if fields[0] in {"Z", "X"} else _Stat(int(fields[2]), fields[19])
+
+
+def _environment(path: Path) -> str:
+    """Return the variables of a process, each between two zero bytes; nothing when it is gone."""
+    try:
+        return f"\0{path.read_bytes().decode(errors='replace')}\0"
+    except (FileNotFoundError, ProcessLookupError, PermissionError):
+        return ""
 
 
 def _start_time(pid: int) -> str | None:

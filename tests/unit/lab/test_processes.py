@@ -72,3 +72,13 @@ def test_another_process_with_the_same_id_is_not_taken_for_ours(start):
     assert not processes.stop(pid_file)
     assert process.alive
     pid_file.write_text(json.dumps(saved))
+
+
+def test_a_program_is_found_by_its_environment_and_killed_without_notice(start, monkeypatch):
+    monkeypatch.setenv("RUNBOOK_TEST_MARK", "a mark of this test")
+    process, pid_file, _ = start("signal.signal(signal.SIGTERM, signal.SIG_IGN)")
+    assert processes.with_variables("RUNBOOK_TEST_MARK=a mark", "PATH=") == [process.pid]
+    assert processes.with_variables("RUNBOOK_TEST_MARK=another") == []
+    with processes.stopped(pid_file):
+        processes.kill(pid_file)
+    assert not process.alive
