@@ -3,7 +3,7 @@
 The modules are named so that they come in this order; each can be run alone.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +25,15 @@ from tests.e2e.runs import Ended, deployed, runbook
 from tests.e2e.secrets_of_the_lab import CommandLines
 from tests.lab_cluster import LabCluster
 
-SUNDAY_NIGHT = "0 0 3 * * 0"
+SUNDAY_NIGHT: Mapping[str, Any] = {
+    "schedule": "0 0 3 * * 0",
+    "deadline": "3h",
+    "stopTimeout": "5m",
+    "retries": 2,
+    "parameters": {"verbose": "1"},
+    "capacityMap": {"onlinegc": 1},
+}
+"""When garbage collection runs; nothing of it is a registry's default."""
 _REPOSITORIES = ("one", "two")
 
 
@@ -121,7 +129,7 @@ def _fill(cluster: LabCluster) -> None:
                 admin.create_repository("admin", name, visibility="private")
                 registry.push_image(f"admin/{name}:1.0", build_image([name.encode() * 4096]))
             for action in garbage_collection_actions(connection.version):
-                admin.set_cron(action, SUNDAY_NIGHT)
+                admin.set_cron({"action": action, **SUNDAY_NIGHT})
     finally:
         connection.close()
 
