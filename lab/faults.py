@@ -17,7 +17,6 @@ from lab.topology import BALANCER, MANAGER, NODES, REGISTRY_NODES, STORAGE, Mach
 from runbook.domain.errors import InvalidConfigError, RefusedError
 
 _STOP_SECONDS = 10
-_BACKUP_TRUNCATED = "backup-truncated"
 
 
 @dataclass(frozen=True)
@@ -173,14 +172,17 @@ def _destroy_replicas(lab: Lab, nodes: tuple[Machine, ...]) -> None:
         say(f"{node}: {len(names)} containers and volumes of the registry removed")
 
 
-def _truncate_backups(lab: Lab, _: tuple[Machine, ...]) -> None:
-    if not replicas.switch(lab.topology, "put", _BACKUP_TRUNCATED, "1"):
-        raise RefusedError("registry", "no replica's database takes the switch", "run: runbook install")
+def _switch(name: str, summary: str) -> Fault:
+    """Return a fault that a switch of the registry's stand-in makes."""
 
+    def put(lab: Lab, _: tuple[Machine, ...]) -> None:
+        if not replicas.switch(lab.topology, "put", name, "1"):
+            raise RefusedError("registry", "no replica's database takes the switch", "run: runbook install")
 
-def _whole_backups(lab: Lab, _: tuple[Machine, ...]) -> None:
-    """Take the switch away; a registry that is gone took it along."""
-    replicas.switch(lab.topology, "del", _BACKUP_TRUNCATED)
+    def take_away(lab: Lab, _: tuple[Machine, ...]) -> None:
+        replicas.switch(lab.topology, "del", name)  # a registry that is gone took it along
+
+    return Fault(summary, put, take_away, default=REGISTRY_NODES, allowed=REGISTRY_NODES)
 
 
 FAULTS = {
@@ -207,11 +209,8 @@ FAULTS = {
         default=REGISTRY_NODES,
         allowed=REGISTRY_NODES,
     ),
-    _BACKUP_TRUNCATED: Fault(
-        "let the bootstrapper's backup stop halfway and end with 0",
-        _truncate_backups,
-        _whole_backups,
-        default=REGISTRY_NODES,
-        allowed=REGISTRY_NODES,
+    "backup-truncated": _switch(
+        "backup-truncated", "let the bootstrapper's backup stop halfway and end with 0"
     ),
+    "gc-endless": _switch("gc-endless", "let garbage collection that begins run on and on"),
 }

@@ -7,26 +7,24 @@ from prefect import get_run_logger
 from prefect.runtime import flow_run
 
 from blocks.connection import ClusterConnection
-from runbook.domain.holds import HoldRecord
+from runbook.domain.holds import HoldRecord, describe, read_crons
 from runbook.domain.recovery import Manifest
 from runbook.domain.versions import garbage_collection_actions
-from runbook.remote.holds import hold, release
+from runbook.remote.holds import hold, put_back, release
 from runbook.remote.recovery_points import read_sidecar
 from tasks.policy import step
 
 
 @step("hold garbage collection")
 def hold_garbage_collection(cluster: ClusterConnection) -> HoldRecord:
-    """Leave garbage collection neither scheduled nor running, and its schedules remembered in the vault."""
+    """Leave garbage collection neither scheduled nor running, and its crons remembered whole in the vault."""
     actions = garbage_collection_actions(cluster.version)
     owner = flow_run.get_id() or str(uuid4())
     with cluster.admin as admin:
-        schedules = {a: s for a, s in admin.crons().items() if a in actions}
-        record = HoldRecord(owner, schedules, datetime.now(UTC))
+        crons = {action: cron for action, cron in admin.crons().items() if action in actions}
+        record = HoldRecord(owner, crons, datetime.now(UTC))
         record = hold(cluster.vault, cluster.name, admin, record, actions)
-    get_run_logger().info(
-        "%s: garbage collection is held (was %s)", cluster.name, dict(record.schedules) or "not scheduled"
-    )
+    get_run_logger().info("%s: garbage collection is held (was %s)", cluster.name, describe(record.crons))
     return record
 
 
@@ -37,7 +35,7 @@ def release_hold(cluster: ClusterConnection) -> None:
         record = release(cluster.vault, cluster.name, admin)
     if record:
         get_run_logger().info(
-            "%s: garbage collection is scheduled as before: %s", cluster.name, record.schedules
+            "%s: garbage collection is scheduled as before: %s", cluster.name, describe(record.crons)
         )
 
 
@@ -45,11 +43,10 @@ def release_hold(cluster: ClusterConnection) -> None:
 def restore_schedules(cluster: ClusterConnection, point: Manifest) -> None:
     """Leave garbage collection scheduled as before the backup: the metadata knows it as it was under the hold."""
     sidecar = read_sidecar(cluster.vault, cluster.name, point.id, cluster.identity)
-    schedules: dict[str, str] = sidecar.get("held_schedules", {})
+    crons = read_crons(sidecar.get("held_schedules", {}))
     with cluster.admin as admin:
-        for action, schedule in schedules.items():
-            admin.set_cron(action, schedule)
-    get_run_logger().info("%s: garbage collection is scheduled as before: %s", cluster.name, schedules)
+        put_back(cluster.name, admin, crons)
+    get_run_logger().info("%s: garbage collection is scheduled as before: %s", cluster.name, describe(crons))
 
 
 @step("release a forgotten hold")

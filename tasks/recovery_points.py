@@ -179,11 +179,11 @@ def publish_point(
 ) -> Manifest:
     """Leave a recovery point: everything read back, opened and proven first, the manifest written last.
 
-    The metadata was read under a hold, so the schedules that were held go into the sidecar: a restore puts
+    The metadata was read under a hold, so the crons that were held go into the sidecar: a restore puts
     them back.
     """
     canary, proof, hold = evidence
-    content = cluster.describe(begun.node) | {"held_schedules": dict(hold.schedules)}
+    content = cluster.describe(begun.node) | {"held_schedules": dict(hold.crons)}
     cluster_id = cluster.control_plane.cluster_id()
     recipients = tuple(cluster.settings.vault.recipients)
     index = write_index(cluster.vault, part_key(cluster.name, begun.id, INDEX), images.index, recipients)

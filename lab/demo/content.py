@@ -15,6 +15,14 @@ TOP_LAYER = 3 * MEBIBYTE
 TAGS = ("1.0", "1.1", "1.2", "2.0")
 SETTINGS: Mapping[str, Any] = {"jobHistoryMaxAge": "720h", "scanningDeadline": 1800, "disableUpgrades": True}
 """Settings of the registry that differ from its defaults."""
+COLLECTION: Mapping[str, Any] = {
+    "action": "onlinegc",
+    "schedule": "0 30 2 * * 6",
+    "deadline": "4h",
+    "stopTimeout": "10m",
+    "retries": 1,
+}
+"""When garbage collection runs, and for how long at most."""
 
 
 @dataclass(frozen=True)
@@ -61,8 +69,9 @@ def late_image() -> tuple[str, Image]:
 
 
 def write_settings(admin: RegistryAdmin) -> None:
-    """Leave the registry with the story's settings, repositories and permissions."""
+    """Leave the registry with the story's settings, schedule, repositories and permissions."""
     admin.change_settings(SETTINGS)
+    admin.set_cron(COLLECTION)
     for each in REPOSITORIES:
         admin.create_repository(each.namespace, each.name, visibility=each.visibility)
         admin.set_team_access(each.namespace, each.name, each.team, each.access)

@@ -8,7 +8,6 @@ import struct
 import subprocess
 import tarfile
 import threading
-import time
 
 import pytest
 
@@ -73,14 +72,14 @@ def frames(data: bytes) -> dict[int, bytes]:
 def test_logs_are_followed_as_they_are_written_and_wait_tells_the_status(plane: Plane) -> None:
     _, worker = plane.nodes()
     name = f"{PREFIX}logs"
-    plane.create(name, f"node=={worker}", "sh", "-c", "echo first; sleep 2; echo last; exit 3")
+    script = "echo first; until [ -e /seen ]; do sleep 0.1; done; echo last; exit 3"
+    plane.create(name, f"node=={worker}", "sh", "-c", script)
     client = plane.sdk()
     client.start(name)
     lines = client.logs(name, stream=True, follow=True)
     assert next(lines) == b"first\n"
-    seen = time.monotonic()
+    assert plane.cli("exec", name, "touch", "/seen").returncode == 0
     assert next(lines) == b"last\n"
-    assert time.monotonic() - seen > 1
     assert list(lines) == []
     assert client.wait(name)["StatusCode"] == 3
     client.close()

@@ -128,13 +128,18 @@ def test_rule_15_garbage_collection_is_a_cron_that_can_be_taken_away_and_put_bac
     registry: RegistryClient,
 ) -> None:
     """DOC of the API; that deleting the cron stops it is an inference."""
-    crons = {cron["action"]: cron["schedule"] for cron in registry.api("GET", "/crons").json()["crons"]}
-    assert "onlinegc" in crons
-    assert registry.api("DELETE", "/crons/onlinegc").status_code == 204
-    assert registry.api("GET", "/crons/onlinegc").status_code == 404
-    answer = registry.api("POST", "/crons", json={"action": "onlinegc", "schedule": crons["onlinegc"]})
-    assert answer.status_code == 202
-    assert registry.api("GET", "/crons/onlinegc").json()["schedule"] == crons["onlinegc"]
+    crons = {cron["action"]: cron for cron in registry.api("GET", "/crons").json()["crons"]}
+    limits = {"deadline": "3h", "stopTimeout": "5m", "retries": 2, "capacityMap": {"onlinegc": 1}}
+    limited = {**crons["onlinegc"], **limits, "parameters": {"verbose": "1"}}
+    del limited["id"]
+    for _ in range(2):
+        assert registry.api("POST", "/crons", json=limited).status_code == 202
+        assert registry.api("GET", "/crons/onlinegc").json().items() >= limited.items()
+        assert registry.api("DELETE", "/crons/onlinegc").status_code == 204
+        assert registry.api("GET", "/crons/onlinegc").status_code == 404
+    schedule = {"action": "onlinegc", "schedule": limited["schedule"]}
+    assert registry.api("POST", "/crons", json=schedule).status_code == 202
+    assert registry.api("GET", "/crons/onlinegc").json()["deadline"] == ""
     assert registry.api("POST", "/crons", json={"action": "onlinegc", "schedule": "never"}).status_code == 400
 
 

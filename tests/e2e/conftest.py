@@ -3,11 +3,11 @@
 The modules are named so that they come in this order; each can be run alone.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from threading import Thread
 from typing import Any
 
 import pytest
@@ -23,9 +23,18 @@ from runbook.remote.waiting import wait_until
 from tests.e2e.cluster_files import Change, changed_file
 from tests.e2e.runs import Ended, deployed, runbook
 from tests.e2e.secrets_of_the_lab import CommandLines
+from tests.e2e.vault_gate import gate
 from tests.lab_cluster import LabCluster
 
-SUNDAY_NIGHT = "0 0 3 * * 0"
+SUNDAY_NIGHT: Mapping[str, Any] = {
+    "schedule": "0 0 3 * * 0",
+    "deadline": "3h",
+    "stopTimeout": "5m",
+    "retries": 2,
+    "parameters": {"verbose": "1"},
+    "capacityMap": {"onlinegc": 1},
+}
+"""When garbage collection runs; nothing of it is a registry's default."""
 _REPOSITORIES = ("one", "two")
 
 
@@ -40,7 +49,7 @@ class Installed:
 
 @dataclass(frozen=True)
 class Replicated:
-    """A cluster with three replicas, and what a second runbook met while the first made them."""
+    """A cluster with three replicas, and what a second runbook met while the first still held it."""
 
     cluster: LabCluster
     first: DeployedRun
@@ -74,16 +83,21 @@ def installed(bare: LabCluster) -> Installed:
 
 
 @pytest.fixture(scope="session")
-def replicated(installed: Installed) -> Replicated:
-    """Three replicas; while they were made, a backup was started."""
-    runs: list[DeployedRun] = []
-    first = Thread(target=lambda: runs.append(deployed("scale-out/on-demand")))
-    first.start()
-    _wait_for_lock(installed.cluster)
-    second = runbook("backup", cluster=installed.cluster.file)
-    first.join()
-    assert runs[0].state == "Completed", runs[0]
-    return Replicated(installed.cluster, runs[0], second)
+def replicated(installed: Installed, tmp_path_factory: pytest.TempPathFactory) -> Replicated:
+    """Three replicas; before the run that made them gave the cluster back, a backup was started and ended."""
+    cluster = installed.cluster
+    endpoint = str(cluster.settings.vault.endpoint)
+    with gate(endpoint, lock_key(cluster.settings.name)) as way, ThreadPoolExecutor(1) as pool:
+        folder = tmp_path_factory.mktemp("gate")
+        file = changed_file(folder, lambda content: content["vault"].update(endpoint=way.url))
+        first = pool.submit(deployed, "scale-out/on-demand", file)
+        try:
+            _wait_for_lock(cluster)
+            second = runbook("backup", cluster=cluster.file)
+        finally:
+            way.open()
+    assert first.result().state == "Completed", first.result()
+    return Replicated(cluster, first.result(), second)
 
 
 @pytest.fixture(scope="session")
@@ -121,7 +135,7 @@ def _fill(cluster: LabCluster) -> None:
                 admin.create_repository("admin", name, visibility="private")
                 registry.push_image(f"admin/{name}:1.0", build_image([name.encode() * 4096]))
             for action in garbage_collection_actions(connection.version):
-                admin.set_cron(action, SUNDAY_NIGHT)
+                admin.set_cron({"action": action, **SUNDAY_NIGHT})
     finally:
         connection.close()
 

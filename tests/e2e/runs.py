@@ -17,6 +17,7 @@ from runbook.domain.errors import RunbookError
 from tests.e2e.secrets_of_the_lab import assert_no_secret_in
 
 ENDS_WITHIN = 400
+_RUN = re.compile(r" - View at http\S+/runs/flow-run/(?P<id>[0-9a-f-]{36})$", re.MULTILINE)
 _STEP = re.compile(r"\| INFO +\| .* - (?P<where>\S+): keep (?P<what>.*) \((?P<reason>.+)\)$")
 
 
@@ -63,7 +64,7 @@ def end(process: subprocess.Popen[str]) -> Ended:
     finally:
         process.kill()
     assert_no_secret_in(stdout, stderr)
-    return Ended(process.returncode, stdout, stderr, last_state())
+    return Ended(process.returncode, stdout, stderr, _state_of_its_run(stderr))
 
 
 def runbook(*arguments: str, cluster: Path) -> Ended:
@@ -95,10 +96,12 @@ def assert_run_failed(run: DeployedRun, where: str, what: str, next_step: str) -
     assert re.search(rf": {re.escape(where)}: .*{what}.*\nNext: .*{next_step}", run.message), run.message
 
 
-def last_state() -> dict[str, Any]:
-    """Return the state of the flow run that ended last."""
-    runs = query("flow_runs/filter", {"sort": "END_TIME_DESC", "limit": 1})
-    state: dict[str, Any] = runs[0]["state"]
+def _state_of_its_run(stderr: str) -> dict[str, Any]:
+    """Return the state of the flow run whose address a command printed."""
+    printed = _RUN.search(stderr)
+    assert printed, f"no flow run began: {stderr}"
+    (run,) = query("flow_runs/filter", {"flow_runs": {"id": {"any_": [printed["id"]]}}})
+    state: dict[str, Any] = run["state"]
     return state
 
 

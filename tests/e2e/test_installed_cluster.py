@@ -24,7 +24,7 @@ def before(installed):
     """The world before the test: one replica, one recovery point, garbage collection scheduled."""
     seen = look(installed.cluster)
     assert len(seen.replicas) == len(seen.points) == 1
-    assert SUNDAY_NIGHT in (seen.schedules or {}).values()
+    assert (seen.crons or {})["onlinegc"] == {"action": "onlinegc", **SUNDAY_NIGHT}
     return seen
 
 

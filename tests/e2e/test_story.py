@@ -15,6 +15,7 @@ from tests.e2e.runs import query
 from tests.e2e.secrets_of_the_lab import assert_no_secret_in
 
 pytestmark = pytest.mark.e2e
+TOLD_WITHIN = 720  # what a first `make demo` may take
 
 
 @pytest.fixture(scope="module")
@@ -22,7 +23,12 @@ def told(lab_cluster):
     """The command that tells the story, ended."""
     REPORT.unlink(missing_ok=True)
     return subprocess.run(
-        [sys.executable, "-m", "lab.demo"], cwd=ROOT, capture_output=True, text=True, check=False, timeout=580
+        [sys.executable, "-m", "lab.demo"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=TOLD_WITHIN,
     )
 
 

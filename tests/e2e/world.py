@@ -11,6 +11,7 @@ from lab import commands, storage
 from lab.faults import Lab
 from lab.node_engines import node_engine
 from lab.topology import BALANCER, NODES, Machine
+from runbook.domain.holds import Crons
 from runbook.remote.recovery_points import list_points
 from tests.lab_cluster import LabCluster
 
@@ -28,7 +29,7 @@ class World:
     vault: Mapping[str, str]
     uploads: tuple[str, ...]  # multipart uploads that were neither completed nor aborted
     points: tuple[str, ...]
-    schedules: Mapping[str, str] | None  # None while no replica is healthy
+    crons: Crons | None  # all that is set for them; None while no replica is healthy
     balancer: str
 
     @property
@@ -77,7 +78,7 @@ def assert_nothing_lost(before: World, after: World) -> None:
     assert after.containers == before.containers
     assert after.volumes == before.volumes
     assert after.points == before.points
-    assert after.schedules == before.schedules
+    assert after.crons == before.crons
     assert after.balancer == before.balancer
     assert before.images.keys() <= after.images.keys()
     assert _without_blobs(after.vault) == _without_blobs(before.vault)
@@ -112,10 +113,10 @@ def _registry(cluster: LabCluster) -> dict[str, Any]:
     connection = cluster.connect()
     try:
         points = tuple(point.id for point in list_points(connection.vault, connection.name))
-        schedules = None
+        crons = None
         if connection.observe().healthy:
             with connection.admin as admin:
-                schedules = admin.crons()
+                crons = admin.crons()
     finally:
         connection.close()
-    return {"points": points, "schedules": schedules}
+    return {"points": points, "crons": crons}

@@ -6,6 +6,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from pydantic import SecretStr
+
 from blocks.cluster import RegistryCluster
 from runbook.domain.commands import BackupSpec, InstallSpec, JoinSpec
 from runbook.domain.errors import RefusedError
@@ -16,6 +18,7 @@ from runbook.remote.bootstrapper import InstallResult, JoinResult
 from runbook.remote.haproxy import ServerState
 from runbook.remote.vault_file import FileVault
 from tests.fakes.clusters import IDS, alive, registry_nodes
+from tests.fakes.scheduler import FakeScheduler
 
 EXAMPLE = Path(__file__).parents[2] / "deployments" / "examples" / "msr-2.9-mke.yaml"
 
@@ -86,6 +89,7 @@ class FakeCluster:
     unreachable: tuple[str, ...] = ()
     name: str = "lab"
     serves: bool = False  # the external URL answers
+    identity: SecretStr = SecretStr("")  # opens its recovery points
 
     def __post_init__(self) -> None:
         self.settings = RegistryCluster.from_file(EXAMPLE).settings
@@ -93,6 +97,7 @@ class FakeCluster:
         self.registry_nodes: tuple[NodeSpec, ...] = registry_nodes(4)
         self.bootstrapper = FakeBootstrapper(self)
         self.load_balancer = FakeBalancer()
+        self.admin = FakeScheduler()
         self.vault = FileVault(self.folder)
         self.ports = None
 

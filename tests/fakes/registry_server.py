@@ -8,13 +8,14 @@ import re
 import ssl
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
+from uuid import uuid4
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -39,7 +40,7 @@ class RegistryServer(ThreadingHTTPServer):
         self.manifests: dict[tuple[str, str], tuple[str, bytes]] = {}
         self.repositories: list[dict[str, Any]] = []
         self.teams: dict[str, dict[str, str]] = {}
-        self.crons: dict[str, str] = {"onlinegc": "0 0 3 * * *"}
+        self.crons: dict[str, dict[str, Any]] = {"onlinegc": _cron({"schedule": "0 0 3 * * *"})}
         self.jobs: list[dict[str, str]] = []
         self.settings: dict[str, Any] = {"dtrHost": "registry", "replicaID": "0123456789ab"}
         self.storage: dict[str, Any] = {}
@@ -272,11 +273,11 @@ class _Handler(BaseHTTPRequestHandler):
         self.json(job, 202)
 
     def list_crons(self, _: Any) -> None:
-        crons = [{"action": action, "schedule": schedule} for action, schedule in self.server.crons.items()]
+        crons = [{"action": action, **cron} for action, cron in self.server.crons.items()]
         self.json({"crons": crons})
 
     def post_cron(self, body: Any) -> None:
-        self.server.crons[body["action"]] = body["schedule"]
+        self.server.crons[body.pop("action")] = _cron(body)
         self.json(body, 202)
 
     def delete_cron(self, _: Any, action: str) -> None:
@@ -316,6 +317,13 @@ _ADMIN_ROUTES = [
     (r"POST /crons", "post_cron"),
     (r"DELETE /crons/(.+)", "delete_cron"),
 ]
+
+
+def _cron(given: Mapping[str, Any]) -> dict[str, Any]:
+    """What a registry keeps of a cron that it is given; `id` and `nextRun` are its own."""
+    own = {"id": str(uuid4()), "nextRun": datetime.now(UTC).isoformat()}
+    unset = {"retries": 0, "capacityMap": None, "parameters": None, "deadline": "", "stopTimeout": ""}
+    return {**unset, **given, **own}
 
 
 def _certificate(only: str | None) -> tuple[str, str]:

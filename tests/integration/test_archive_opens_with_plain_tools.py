@@ -5,28 +5,26 @@ import subprocess
 import tarfile
 from pathlib import Path
 
-import docker
 import pytest
 
+from lab import commands
+from lab.topology import MANAGER
 from runbook.remote.archive import stream_metadata
 from runbook.remote.encryption import generate_identity
 from tests.fakes.metadata_archive import archive, rows_of_image
+from tests.lab_cluster import LabCluster
 
 pytestmark = pytest.mark.integration
 
 
-def image_with_tools() -> str:
-    """Return an image of the lab's nodes, which have the three tools."""
-    engine = docker.from_env()
-    try:
-        tags = [tag for image in engine.images.list("lab/node") for tag in image.tags]
-    finally:
-        engine.close()
-    assert tags, "no lab/node image is here: bring the lab up first"
-    return sorted(tags)[0]
+@pytest.fixture
+def image_with_tools(lab_cluster: LabCluster) -> str:
+    """The image of this lab's nodes, which have the three tools."""
+    with commands.open_lab() as lab:
+        return str(lab.container(MANAGER).attrs["Config"]["Image"])
 
 
-def test_the_archive_opens_with_age_zstd_and_tar_alone(tmp_path: Path) -> None:
+def test_the_archive_opens_with_age_zstd_and_tar_alone(tmp_path: Path, image_with_tools: str) -> None:
     identity, recipient = generate_identity()
     tar = archive(rows_of_image("org/app", "v1", b"{}", [b"layer"]))
     with (tmp_path / "metadata.tar.zst.age").open("wb") as sink:
@@ -34,7 +32,7 @@ def test_the_archive_opens_with_age_zstd_and_tar_alone(tmp_path: Path) -> None:
     (tmp_path / "key.txt").write_text(identity.get_secret_value())
     command = "age -d -i /point/key.txt /point/metadata.tar.zst.age | zstd -d | tar -t"
     run = ["docker", "run", "--rm", "--network", "none", "--volume", f"{tmp_path}:/point:ro"]
-    run += ["--entrypoint", "bash", image_with_tools(), "-o", "pipefail", "-c", command]
+    run += ["--entrypoint", "bash", image_with_tools, "-o", "pipefail", "-c", command]
     done = subprocess.run(run, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     with tarfile.open(fileobj=io.BytesIO(tar)) as expected:

@@ -17,13 +17,14 @@ from lab.recipes import node_references
 from lab.storage import REGION
 from lab.topology import BALANCER, MACHINES, MANAGER, NODES, REGISTRY_NODES, STORAGE
 from tests.integration.lab_machines import leave_a_replica, output_of, registry_names, ssh_to
+from tests.lab_cluster import bring_up
 
 pytestmark = pytest.mark.integration
 
 
 @pytest.fixture(scope="module")
 def lab():
-    commands.up()
+    bring_up()
     commands.reset()
     with commands.open_lab() as lab:
         yield lab

@@ -39,8 +39,7 @@ def run_in(checkout: Path, *arguments: str) -> str:
     return done.stdout
 
 
-def test_a_second_lab_comes_up_beside_the_first_and_goes_without_a_trace(second):
-    commands.up()
+def test_a_second_lab_comes_up_beside_the_first_and_goes_without_a_trace(lab_cluster, second):
     run_in(second, "up")
     status = json.loads(run_in(second, "status", "--json"))
     assert status["ready"]

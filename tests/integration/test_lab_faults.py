@@ -14,6 +14,7 @@ from lab.swarm import why_node_not_ready
 from lab.topology import BALANCER, MANAGER, REGISTRY_NODES
 from runbook.domain.errors import RefusedError
 from tests.integration.lab_machines import REPLICA, leave_a_replica, registry_names, ssh_to
+from tests.lab_cluster import bring_up
 
 pytestmark = pytest.mark.integration
 NODE = REGISTRY_NODES[1]
@@ -21,7 +22,7 @@ NODE = REGISTRY_NODES[1]
 
 @pytest.fixture(scope="module")
 def lab():
-    commands.up()
+    bring_up()
     commands.reset()
     with commands.open_lab() as lab:
         yield lab

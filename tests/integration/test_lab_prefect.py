@@ -8,16 +8,17 @@ from pathlib import Path
 import httpx
 import pytest
 
-from lab import commands, prefect_services, processes
+from lab import prefect_services, processes
 from lab.paths import RUN
 from lab.state import read_state
+from tests.lab_cluster import bring_up
 
 pytestmark = pytest.mark.integration
 
 
 @pytest.fixture(scope="module", autouse=True)
 def lab():
-    commands.up()
+    bring_up()
     yield
     prefect_services.ensure_services()
 

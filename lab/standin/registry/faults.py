@@ -7,12 +7,14 @@ and deletes it to heal.
 | name | value | effect |
 | --- | --- | --- |
 | `backup-truncated` | `1` | `backup` stops in the middle of a file and still ends with exit status 0 |
+| `gc-endless` | `1` | garbage collection begins, and goes on as long as this is set |
 | `gc-grace-seconds` | a number | how long garbage collection spares blobs that no manifest ever named (3600) |
 """
 
 from registry.etcd import Etcd
 
 BACKUP_TRUNCATED = "backup-truncated"
+GC_ENDLESS = "gc-endless"
 GC_GRACE_SECONDS = "gc-grace-seconds"
 _PREFIX = "/faults/"
 

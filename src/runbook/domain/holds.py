@@ -1,35 +1,68 @@
 """Garbage collection kept from running while metadata and images are copied."""
 
 import json
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
+
+Cron = Mapping[str, Any]
+"""All that is set for a job action: `action`, `schedule`, and how long and how often it may be tried."""
+Crons = Mapping[str, Cron]  # by job action
+
+_GIVEN = {"id", "nextRun"}  # by the registry, anew each time
+_SET = {"schedule", "retries", "capacityMap", "parameters", "deadline", "stopTimeout"}  # by people (API27)
+
+
+def settings_of(row: Cron) -> Cron:
+    """Return what somebody set in a cron's row: all of it but what the registry itself gives."""
+    return {name: value for name, value in row.items() if name not in _GIVEN}
 
 
 @dataclass(frozen=True)
 class HoldRecord:
-    """The schedules that were taken away, by which run, and since when (UTC)."""
+    """The crons that were taken away, by which run, and since when (UTC)."""
 
     owner: str
-    schedules: Mapping[str, str]  # job action -> cron expression, as they were before
+    crons: Crons  # as they were before
     since: datetime
 
     def to_json(self) -> bytes:
         """Return the record as JSON."""
-        return json.dumps(asdict(self), default=datetime.isoformat, indent=2).encode()
+        fields = {"owner": self.owner, "schedules": self.crons, "since": self.since}
+        return json.dumps(fields, default=datetime.isoformat, indent=2).encode()
 
     @classmethod
     def from_json(cls, data: bytes) -> "HoldRecord":
         """Return the record that `to_json` wrote."""
         fields = json.loads(data)
-        return cls(fields["owner"], fields["schedules"], datetime.fromisoformat(fields["since"]))
+        return cls(fields["owner"], read_crons(fields["schedules"]), datetime.fromisoformat(fields["since"]))
 
 
-def why_not_released(wanted: Mapping[str, str], seen: Mapping[str, str]) -> str | None:
-    """Say which schedule is not what it was before the hold, None when all are."""
-    differing = [
-        f"{action} is {seen.get(action, 'never')} and was {schedule}"
-        for action, schedule in wanted.items()
-        if seen.get(action) != schedule
-    ]
-    return "; ".join(differing) or None
+def read_crons(kept: Mapping[str, Any]) -> Crons:
+    """Return the crons that a vault keeps; older versions kept nothing but the schedule of each."""
+    return {
+        action: {"action": action, "schedule": cron} if isinstance(cron, str) else cron
+        for action, cron in kept.items()
+    }
+
+
+def describe(crons: Crons) -> str:
+    """Return when each action runs, for a log line."""
+    return ", ".join(f"{action} {cron['schedule']}" for action, cron in crons.items()) or "not scheduled"
+
+
+def why_not_released(wanted: Crons, seen: Crons) -> str | None:
+    """Say which cron is not what it was before the hold, None when all are."""
+    return "; ".join(_differences(wanted, seen)) or None
+
+
+def _differences(wanted: Crons, seen: Crons) -> Iterator[str]:
+    for action, cron in wanted.items():
+        if action not in seen:
+            yield f"{action} is never and was {cron['schedule']}"
+            continue
+        for name in sorted(_SET & cron.keys()):  # other fields may be the registry's own: they prove nothing
+            value, now = cron[name], seen[action].get(name)
+            if (now or None) != (value or None):  # a registry shows what is not set as "", 0, {} or null
+                yield f"{name} of {action} is {now!r} and was {value!r}"

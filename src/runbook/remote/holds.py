@@ -1,26 +1,27 @@
 """Garbage collection held: its schedules are taken away, remembered in the vault, and put back."""
 
 import logging
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from typing import Protocol
 
 from runbook.domain.errors import MismatchError
-from runbook.domain.holds import HoldRecord, why_not_released
+from runbook.domain.holds import Cron, Crons, HoldRecord, why_not_released
 from runbook.remote.vault import AlreadyThereError, NotThereError, Vault
 from runbook.remote.waiting import wait_until
 
 logger = logging.getLogger(__name__)
 RUNNING_JOB_ENDS_WITHIN = 1800.0
+LOOKS_EVERY = 2.0
 
 
 class Scheduler(Protocol):
     """The registry's schedules and jobs."""
 
-    def crons(self) -> Mapping[str, str]:
-        """Return the schedule of each job action."""
+    def crons(self) -> Crons:
+        """Return what is set for each action that is scheduled."""
 
-    def set_cron(self, action: str, schedule: str) -> None:
-        """Leave `action` scheduled so."""
+    def set_cron(self, cron: Cron) -> None:
+        """Leave the cron's action scheduled so."""
 
     def delete_cron(self, action: str) -> None:
         """Leave `action` without a schedule."""
@@ -39,12 +40,19 @@ def hold(
 ) -> HoldRecord:
     """Leave none of `actions` scheduled or running; how to undo it is in the vault before anything is changed.
 
-    Returns what is on record: a second try of the same run keeps the schedules that its first one saw.
+    Returns what is on record: a second try of the same run keeps the crons that its first one saw.
+    Raises NotReadyError when one of `actions` runs on and on; the hold stays then, for `release`.
     """
     kept = _remember(vault, cluster, record)
-    for action in kept.schedules:
+    for action in kept.crons:
         scheduler.delete_cron(action)
-    wait_until(lambda: _why_running(scheduler, actions), where=cluster, timeout=RUNNING_JOB_ENDS_WITHIN)
+    wait_until(
+        lambda: _why_running(scheduler, actions),
+        where=cluster,
+        timeout=RUNNING_JOB_ENDS_WITHIN,
+        poll=LOOKS_EVERY,
+        next_step="wait until it has ended or cancel it in System > Job logs, then rerun",
+    )
     return kept
 
 
@@ -69,23 +77,28 @@ def _remember(vault: Vault, cluster: str, record: HoldRecord) -> HoldRecord:
 
 
 def release(vault: Vault, cluster: str, scheduler: Scheduler) -> HoldRecord | None:
-    """Leave the schedules as they were before the hold, and no hold; None if there was none.
+    """Leave the crons as they were before the hold, and no hold; None if there was none.
 
-    Raises MismatchError when the registry shows other schedules than those put back.
+    Raises MismatchError, and the hold stays on record, when the registry shows other crons than those put back.
     """
     record = current_hold(vault, cluster)
     if record is None:
         return None
-    for action, schedule in record.schedules.items():
-        scheduler.set_cron(action, schedule)
-    if reason := why_not_released(record.schedules, scheduler.crons()):
-        raise MismatchError(
-            cluster,
-            f"garbage collection is still held: {reason}",
-            "set its schedule in System > Garbage collection",
-        )
+    put_back(cluster, scheduler, record.crons)
     vault.delete(hold_key(cluster))
     return record
+
+
+def put_back(cluster: str, scheduler: Scheduler, crons: Crons) -> None:
+    """Leave these crons as they are given; MismatchError when the registry then shows others."""
+    for cron in crons.values():
+        scheduler.set_cron(cron)
+    if reason := why_not_released(crons, scheduler.crons()):
+        raise MismatchError(
+            cluster,
+            f"garbage collection is not scheduled as before: {reason}",
+            "set its schedule in System > Garbage collection",
+        )
 
 
 def _why_running(scheduler: Scheduler, actions: Collection[str]) -> str | None:

@@ -10,6 +10,7 @@ import httpx
 from pydantic import SecretStr
 
 from runbook.domain.errors import MismatchError, RefusedError
+from runbook.domain.holds import Cron, settings_of
 from runbook.remote.registry_admin_types import (
     ClusterStatus,
     Job,
@@ -146,13 +147,13 @@ class RegistryAdmin:
         row = self._json(self._call("POST", "/jobs", json={"action": action}))
         return Job(row["id"], row["action"], row["status"])
 
-    def crons(self) -> dict[str, str]:
-        """Return the schedule of each job action."""
-        return {row["action"]: row["schedule"] for row in self._get("/crons")["crons"]}
+    def crons(self) -> dict[str, Cron]:
+        """Return what is set for each action that is scheduled."""
+        return {row["action"]: settings_of(row) for row in self._get("/crons")["crons"]}
 
-    def set_cron(self, action: str, schedule: str) -> None:
-        """Leave `action` scheduled so."""
-        self._call("POST", "/crons", json={"action": action, "schedule": schedule})
+    def set_cron(self, cron: Cron) -> None:
+        """Leave the cron's `action` scheduled so; what the cron leaves out gets the registry's default."""
+        self._call("POST", "/crons", json=dict(cron))
 
     def delete_cron(self, action: str) -> None:
         """Leave `action` without a schedule; absent already is fine."""

@@ -1,6 +1,7 @@
 import pytest
 
 from lab.faults import FAULTS, choose
+from lab.paths import ROOT
 from lab.topology import MANAGER, REGISTRY_NODES, STORAGE
 from runbook.domain.errors import InvalidConfigError
 
@@ -28,3 +29,8 @@ def test_only_what_a_runbook_must_heal_has_no_heal():
         "bucket-emptied",
         "replicas-destroyed",
     }
+
+
+def test_every_fault_is_in_the_operator_page():
+    page = (ROOT / "docs" / "lab.md").read_text(encoding="utf-8")
+    assert [name for name in FAULTS if f"| `{name}" not in page] == []

@@ -1,43 +1,26 @@
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from runbook.domain.errors import MismatchError
+from runbook.domain.errors import MismatchError, NotReadyError
 from runbook.domain.holds import HoldRecord
-from runbook.remote.holds import hold, hold_key, release
+from runbook.remote import holds
+from runbook.remote.holds import current_hold, hold, hold_key, release
 from runbook.remote.vault import AlreadyThereError
 from runbook.remote.vault_file import FileVault
-
-GC = "onlinegc"
-SATURDAY = "0 0 3 * * 6"
-
-
-class FakeScheduler:
-    """A registry's schedules; `deaf` ones take every order and do nothing."""
-
-    def __init__(self, *, deaf: bool = False) -> None:
-        self.schedules = {GC: SATURDAY, "license_update": "@daily"}
-        self.deaf = deaf
-
-    def crons(self) -> Mapping[str, str]:
-        return dict(self.schedules)
-
-    def set_cron(self, action: str, schedule: str) -> None:
-        if not self.deaf:
-            self.schedules[action] = schedule
-
-    def delete_cron(self, action: str) -> None:
-        self.schedules.pop(action, None)
-
-    def running_jobs(self) -> tuple[str, ...]:
-        return ()
+from tests.fakes.scheduler import GC, LICENCE, SATURDAY, FakeScheduler
 
 
 @pytest.fixture
 def vault(tmp_path: Path) -> FileVault:
     return FileVault(tmp_path)
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(holds, "LOOKS_EVERY", 0.001)
+    monkeypatch.setattr(holds, "RUNNING_JOB_ENDS_WITHIN", 0.2)
 
 
 def record(owner: str = "run-1") -> HoldRecord:
@@ -47,26 +30,60 @@ def record(owner: str = "run-1") -> HoldRecord:
 def test_a_hold_takes_only_garbage_collection_away_and_remembers_it(vault: FileVault) -> None:
     scheduler = FakeScheduler()
     hold(vault, "prod", scheduler, record(), (GC,))
-    assert scheduler.schedules == {"license_update": "@daily"}
+    assert scheduler.rows == {"license_update": LICENCE}
     assert HoldRecord.from_json(vault.get_bytes(hold_key("prod"))) == record()
 
 
-def test_a_release_puts_the_schedule_back_and_forgets_the_hold(vault: FileVault) -> None:
+@pytest.mark.usefixtures("impatient")
+def test_a_hold_waits_for_garbage_collection_that_runs_and_for_nothing_else(vault: FileVault) -> None:
+    scheduler = FakeScheduler(busy=2)
+    hold(vault, "prod", scheduler, record(), (GC,))
+    assert scheduler.looks == 3
+
+
+@pytest.mark.usefixtures("impatient")
+def test_garbage_collection_that_never_ends_is_not_waited_for_for_ever_and_the_hold_can_be_released(
+    vault: FileVault,
+) -> None:
+    scheduler = FakeScheduler(busy=10**9)
+    with pytest.raises(
+        NotReadyError, match="garbage collection runs: onlinegc\nNext: wait until it has ended"
+    ):
+        hold(vault, "prod", scheduler, record(), (GC,))
+    assert current_hold(vault, "prod") == record()
+    assert GC not in scheduler.rows
+    release(vault, "prod", scheduler)
+    assert scheduler.rows[GC] == SATURDAY
+
+
+def test_a_release_puts_the_whole_cron_back_and_forgets_the_hold(vault: FileVault) -> None:
     scheduler = FakeScheduler()
     hold(vault, "prod", scheduler, record(), (GC,))
     assert release(vault, "prod", scheduler) == record()
-    assert scheduler.schedules[GC] == SATURDAY
+    assert scheduler.rows == {GC: SATURDAY, "license_update": LICENCE}
     assert vault.head(hold_key("prod")) is None
     assert release(vault, "prod", scheduler) is None
 
 
-def test_a_second_try_of_the_same_run_keeps_the_schedule_that_its_first_try_saw(vault: FileVault) -> None:
+def test_a_hold_that_an_older_version_left_is_released_to_the_schedule_that_it_kept(vault: FileVault) -> None:
+    scheduler = FakeScheduler()
+    scheduler.delete_cron(GC)
+    kept = b'{"owner": "run-0", "schedules": {"onlinegc": "@daily"}, "since": "2026-11-22T05:00:00+00:00"}'
+    vault.put_bytes(hold_key("prod"), kept)
+    released = release(vault, "prod", scheduler)
+    assert released is not None
+    assert released.owner == "run-0"
+    assert scheduler.rows[GC]["schedule"] == "@daily"
+    assert vault.head(hold_key("prod")) is None
+
+
+def test_a_second_try_of_the_same_run_keeps_the_cron_that_its_first_try_saw(vault: FileVault) -> None:
     scheduler = FakeScheduler()
     hold(vault, "prod", scheduler, record(), (GC,))
     nothing_left_to_see = HoldRecord("run-1", {}, record().since)
-    assert hold(vault, "prod", scheduler, nothing_left_to_see, (GC,)).schedules == {GC: SATURDAY}
+    assert hold(vault, "prod", scheduler, nothing_left_to_see, (GC,)).crons == {GC: SATURDAY}
     release(vault, "prod", scheduler)
-    assert scheduler.schedules[GC] == SATURDAY
+    assert scheduler.rows[GC] == SATURDAY
 
 
 def test_a_hold_of_another_run_is_not_overwritten(vault: FileVault) -> None:

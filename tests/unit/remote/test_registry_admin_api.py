@@ -87,13 +87,17 @@ def test_teams_get_access(admin: RegistryAdmin) -> None:
     assert admin.team_access("org", "app") == {"developers": "read-write"}
 
 
-def test_schedules_are_set_and_taken_away(admin: RegistryAdmin) -> None:
-    assert admin.crons() == {"onlinegc": "0 0 3 * * *"}
+def test_crons_are_taken_away_and_set_with_all_that_was_set_for_them(admin: RegistryAdmin) -> None:
+    assert admin.crons()["onlinegc"]["schedule"] == "0 0 3 * * *"
+    limited = {**admin.crons()["onlinegc"], "deadline": "3h", "retries": 2, "parameters": {"verbose": "1"}}
+    admin.set_cron(limited)
+    before = admin.crons()
+    assert before == {"onlinegc": limited}
     admin.delete_cron("onlinegc")
     admin.delete_cron("onlinegc")
     assert admin.crons() == {}
-    admin.set_cron("onlinegc", "@daily")
-    assert admin.crons() == {"onlinegc": "@daily"}
+    admin.set_cron(before["onlinegc"])
+    assert admin.crons() == before
 
 
 def test_jobs_that_run_or_wait_are_known(admin: RegistryAdmin, server: RegistryServer) -> None:

@@ -12,6 +12,7 @@ from registry.service import ApiError
 from registry.tables import JsonRow
 
 _LIMIT = 10
+_SETTABLE = ("retries", "capacityMap", "parameters", "deadline", "stopTimeout")
 _ENDED = (jobs.DONE, jobs.FAILED, jobs.CANCELLED, jobs.WORKER_DEAD)
 
 
@@ -113,9 +114,7 @@ async def post_cron(request: web.Request) -> web.Response:
     except ValueError as exc:
         raise ApiError(HTTPStatus.BAD_REQUEST, "INVALID_CRON_SCHEDULE", str(exc)) from exc
     row = properties.new_cron(_known_action(given), schedule)
-    row |= {
-        name: given[name] for name in ("retries", "parameters", "deadline", "stopTimeout") if name in given
-    }
+    row |= {name: given[name] for name in _SETTABLE if name in given}
     await access.tables(request).put("crons", row)
     return web.json_response(row, status=HTTPStatus.ACCEPTED)
 

@@ -9,10 +9,12 @@ from registry.tables import JsonRow, Tables, path
 
 Log = Callable[[str], Awaitable[None]]
 _GRACE = 3600.0
+_LOOKS_EVERY = 0.5
 
 
 async def collect_metadata(tables: Tables, log: Log) -> None:
     """Delete the manifests that no tag names, directly or through an index, and links without use."""
+    await _go_on_while_told_to(tables)
     tagged = {tag["digestPK"] async for tag in tables.rows("tags")}
     rows = {row["pk"]: row async for row in tables.rows("manifests")}
     kept = {key for key in rows if key in tagged}
@@ -35,6 +37,7 @@ async def _unlink(tables: Tables, kept: list[JsonRow], log: Log) -> None:
 
 async def collect_blobs(tables: Tables, log: Log) -> None:
     """Delete from storage the blobs that no manifest needs; uploads not yet named have a grace period."""
+    await _go_on_while_told_to(tables)
     store = blob_store.open_store(await tables.property(properties.STORAGE))
     known = {row.key: row.changed async for row in tables.database.rows(path("blobs"))}
     grace = float(await faults.value(tables.database, faults.GC_GRACE_SECONDS) or _GRACE)
@@ -46,6 +49,11 @@ async def collect_blobs(tables: Tables, log: Log) -> None:
             await asyncio.to_thread(store.delete, blob.digest)
             deleted += 1
     await log(f"{deleted} of {len(stored)} blobs deleted")
+
+
+async def _go_on_while_told_to(tables: Tables) -> None:
+    while await faults.is_on(tables.database, faults.GC_ENDLESS):
+        await asyncio.sleep(_LOOKS_EVERY)
 
 
 async def _forget(tables: Tables, known: dict[str, int], blob: StoredBlob, grace: float) -> bool:

@@ -1,0 +1,99 @@
+from datetime import UTC, datetime
+
+import pytest
+
+from runbook.domain.errors import MismatchError, NotReadyError
+from runbook.domain.recovery import ImageTotals, Manifest, ProofNumbers
+from runbook.remote import holds
+from runbook.remote.encryption import generate_identity
+from runbook.remote.holds import current_hold
+from runbook.remote.recovery_points import write_sidecar
+from tasks.holds import hold_garbage_collection, release_hold, release_stale_hold, restore_schedules
+from tasks.recovery_points import check_vault
+from tests.fakes.cluster_connection import FakeCluster
+from tests.fakes.scheduler import GC, LICENCE, SATURDAY, FakeScheduler
+
+POINT = Manifest(
+    cluster="lab",
+    id="20261122T010203Z-0a1b2c3d",
+    created=datetime(2026, 11, 22, 1, 2, 3, tzinfo=UTC),
+    verified=True,
+    registry_version="2.9.29",
+    cluster_id="ucp-1",
+    replica_id="0123456789ab",
+    objects={},
+    images=ImageTotals("standard", 0, 0, 0),
+    proof=ProofNumbers(0, 0, 0, 0),
+    tags=0,
+    repositories=0,
+    canary=None,
+    recipients=(),
+)
+
+
+def test_a_hold_that_is_released_leaves_everything_as_it_was(cluster: FakeCluster) -> None:
+    before = dict(cluster.admin.rows)
+    record = hold_garbage_collection.fn(cluster)
+    assert record.crons == {GC: SATURDAY}
+    assert cluster.admin.rows == {"license_update": LICENCE}
+    release_hold.fn(cluster)
+    assert cluster.admin.rows == before
+    assert current_hold(cluster.vault, "lab") is None
+    release_hold.fn(cluster)
+    assert cluster.admin.rows == before
+
+
+def test_a_registry_that_collects_no_garbage_is_held_and_released_all_the_same(cluster: FakeCluster) -> None:
+    cluster.admin.delete_cron(GC)
+    assert hold_garbage_collection.fn(cluster).crons == {}
+    release_hold.fn(cluster)
+    assert cluster.admin.rows == {"license_update": LICENCE}
+
+
+def test_a_hold_that_garbage_collection_does_not_let_begin_is_released_like_any_other(
+    cluster: FakeCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(holds, "LOOKS_EVERY", 0.001)
+    monkeypatch.setattr(holds, "RUNNING_JOB_ENDS_WITHIN", 0.05)
+    before = dict(cluster.admin.rows)
+    cluster.admin.busy = 10**9
+    with pytest.raises(NotReadyError, match="garbage collection runs: onlinegc"):
+        hold_garbage_collection.fn(cluster)
+    release_hold.fn(cluster)
+    assert cluster.admin.rows == before
+
+
+def test_a_forgotten_hold_is_found_by_check_and_released_by_the_next_backup(cluster: FakeCluster) -> None:
+    before = dict(cluster.admin.rows)
+    died = hold_garbage_collection.fn(cluster)
+    words = [finding.what for finding in check_vault.fn(cluster)]
+    assert any(f"is held since {died.since:%Y-%m-%d %H:%M:%S} UTC by run {died.owner}" in w for w in words)
+    release_stale_hold.fn(cluster)
+    assert cluster.admin.rows == before
+    assert not any("is held" in finding.what for finding in check_vault.fn(cluster))
+
+
+@pytest.mark.parametrize(
+    ("kept", "deadline"), [({GC: SATURDAY}, "3h"), ({GC: SATURDAY["schedule"]}, "")], ids=["whole", "old"]
+)
+def test_a_restore_schedules_garbage_collection_as_the_point_knew_it(
+    cluster: FakeCluster, kept: dict[str, object], deadline: str
+) -> None:
+    _point_with(cluster, kept)
+    cluster.admin.delete_cron(GC)
+    restore_schedules.fn(cluster, POINT)
+    seen = cluster.admin.rows[GC]
+    assert (seen["schedule"], seen["deadline"]) == (SATURDAY["schedule"], deadline)
+
+
+def test_a_registry_that_does_not_take_the_points_schedule_is_a_mismatch(cluster: FakeCluster) -> None:
+    _point_with(cluster, {GC: SATURDAY})
+    cluster.admin = FakeScheduler(deaf=True)
+    cluster.admin.delete_cron(GC)
+    with pytest.raises(MismatchError, match="is not scheduled as before: onlinegc is never and was 0 0 3"):
+        restore_schedules.fn(cluster, POINT)
+
+
+def _point_with(cluster: FakeCluster, held: dict[str, object]) -> None:
+    cluster.identity, recipient = generate_identity()
+    write_sidecar(cluster.vault, "lab", POINT.id, {"held_schedules": held}, [recipient])
