@@ -19,7 +19,7 @@ from runbook.domain.errors import (
     RunbookError,
     UnreachableError,
 )
-from runbook.remote.engine_json import parse_listed
+from runbook.remote.engine_json import parse_list
 from runbook.remote.transport import ContainerSeen
 
 _TIMEOUT = httpx.Timeout(30.0, connect=10.0)
@@ -107,7 +107,7 @@ class ControlPlane:
 
     def containers_on(self, node: str) -> tuple[ContainerSeen, ...]:
         """Return the containers on a node, stopped ones included, whoever made them."""
-        listed = (parse_listed(container) for container in self._get_json("/containers/json?all=1"))
+        listed = parse_list(self._get_json("/containers/json?all=1"))
         return tuple(container for container in listed if container.node == node)
 
     def registries(self) -> tuple[TrustedRegistry, ...]:
