@@ -20,13 +20,14 @@ from tasks.storage import check_storage
 Checked = list[PrefectFuture[None]]
 
 
-def preflight(run: Run, *, losable: Sequence[str] = ()) -> Checked:
+def preflight(run: Run, *, losable: Sequence[str] = (), only_reads: bool = False) -> Checked:
     """Look at everything and raise one error that names every finding that blocks; changes nothing.
 
     Nodes named in `losable` may be unreachable: a restore is for that, and a backup needs a majority alone.
+    A runbook that `only_reads` from them does not need them fit for a new replica either.
     """
     looked = look(run)
-    run.report.findings = tolerate(run.report.findings, set(losable))
+    run.report.findings = tolerate(run.report.findings, set(losable), only_reads=only_reads)
     return [run.step(judge, run.report.findings, after=looked)]
 
 

@@ -32,3 +32,16 @@ def test_silence_is_tolerated_only_where_a_node_may_be_lost_and_only_silence() -
     lowered = tolerate([SILENT, WRONG_KEY], {"dtr1", "dtr2"})
     assert [finding.level for finding in lowered] == [Level.WARNING, Level.BLOCKS]
     assert tolerate([SILENT], {"dtr9"})[0].level is Level.BLOCKS
+
+
+def test_a_backup_goes_on_beside_a_registry_node_that_could_take_no_new_replica() -> None:
+    full = Finding(Level.BLOCKS, "dtr3", "0.5 GiB are free", "free some", readable=True)
+    for_backup = tolerate([SILENT, WRONG_KEY, full], {"dtr1", "dtr2", "dtr3"}, only_reads=True)
+    assert [finding.level for finding in for_backup] == [Level.WARNING, Level.BLOCKS, Level.WARNING]
+    assert (for_backup[2].what, for_backup[2].next_step) == (full.what, full.next_step)
+    assert tolerate([full], {"dtr1"}, only_reads=True) == (full,)
+
+
+def test_nothing_else_goes_on_beside_a_registry_node_that_can_take_no_new_replica() -> None:
+    full = Finding(Level.BLOCKS, "dtr3", "0.5 GiB are free", "free some", readable=True)
+    assert tolerate([full], {"dtr3"}) == (full,)
