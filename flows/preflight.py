@@ -8,7 +8,7 @@ from prefect.futures import PrefectFuture
 
 from blocks.connection import ClusterConnection
 from flows.run import Run
-from runbook.domain.findings import Finding, error_for, tolerate
+from runbook.domain.findings import Finding, error_for, tolerate, without_repeats
 from runbook.domain.report import Phase
 from tasks.control_plane import check_control_plane
 from tasks.load_balancer import check_load_balancer
@@ -41,8 +41,7 @@ def look(run: Run) -> list[PrefectFuture[Any]]:
         check_load_balancer.submit(run.cluster),
         check_vault.submit(run.cluster),
     ]
-    found = dict.fromkeys(finding for check in checks for finding in check.result())  # two may find the same
-    run.report.findings = tuple(found)
+    run.report.findings = without_repeats(finding for check in checks for finding in check.result())
     run.report.phases.append(Phase("checks", time.monotonic() - begun))
     return list(checks)
 

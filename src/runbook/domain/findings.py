@@ -44,6 +44,18 @@ def from_error(error: RunbookError, level: Level = Level.BLOCKS) -> Finding:
     return Finding(level, error.where, error.what, error.next_step, type(error))
 
 
+def without_repeats(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    """Return the findings in their order, each once: two checks may meet the same error."""
+    return tuple(dict.fromkeys(findings))
+
+
+def not_judged(where: str, error: RunbookError) -> tuple[Finding, ...]:
+    """Return the error, and beside it that `where` could not be judged, so that its row is not just missing."""
+    what = f"not judged, for {error.where} stands in the way"
+    beside = Finding(Level.WARNING, where, what, "act on that, then run `runbook check`")
+    return (from_error(error),) if error.where == where else (from_error(error), beside)
+
+
 def tolerate(
     findings: Iterable[Finding], where: set[str], *, only_reads: bool = False
 ) -> tuple[Finding, ...]:

@@ -1,5 +1,14 @@
 from runbook.domain.errors import MismatchError, RefusedError, UnreachableError
-from runbook.domain.findings import Finding, Level, error_for, from_error, ok, tolerate
+from runbook.domain.findings import (
+    Finding,
+    Level,
+    error_for,
+    from_error,
+    not_judged,
+    ok,
+    tolerate,
+    without_repeats,
+)
 
 SILENT = from_error(UnreachableError("dtr1", "no answer", "start it"))
 WRONG_KEY = from_error(RefusedError("dtr2", "its host key changed", "compare it"))
@@ -26,6 +35,22 @@ def test_a_mismatch_is_graver_than_silence() -> None:
     mismatch = from_error(MismatchError("vault", "wrong version", "use 2.9.29"))
     assert type(error_for([SILENT, mismatch])) is MismatchError
     assert type(error_for([SILENT, SILENT])) is UnreachableError
+
+
+def test_two_checks_that_meet_the_same_error_make_one_finding() -> None:
+    assert without_repeats([SILENT, WRONG_KEY, SILENT]) == (SILENT, WRONG_KEY)
+
+
+def test_what_could_not_be_judged_has_its_own_row_unless_the_error_is_there() -> None:
+    error = RefusedError("dtr2", "its host key changed", "compare it")
+    beside = Finding(
+        Level.WARNING,
+        "lb1",
+        "not judged, for dtr2 stands in the way",
+        "act on that, then run `runbook check`",
+    )
+    assert not_judged("lb1", error) == (WRONG_KEY, beside)
+    assert not_judged("dtr2", error) == (WRONG_KEY,)
 
 
 def test_silence_is_tolerated_only_where_a_node_may_be_lost_and_only_silence() -> None:
