@@ -12,7 +12,10 @@ class SshAccess(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    user: str = Field(default="root", description="Login on the nodes; must be able to run docker")
+    user: str = Field(
+        default="root",
+        description="Login on nodes and load balancer; must be root: it moves volumes' data and writes /etc/haproxy",
+    )
     key: SecretReference = Field(description="Private key, OpenSSH format: file:PATH, env:NAME or block:NAME")
     connect_timeout: float = Field(default=10, gt=0, description="Seconds until a node counts as unreachable")
 

@@ -1,12 +1,15 @@
 """A person approves a plan: in the Prefect UI, or by a flow parameter for runs from the command line."""
 
+from typing import Self
+
 from prefect import suspend_flow_run
 from prefect.input import RunInput
 from prefect.runtime import flow_run
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, ValidationError
 
+from blocks.problems import problems_in
 from flows.run import Run
-from runbook.domain.errors import RefusedError
+from runbook.domain.errors import InvalidConfigError, RefusedError
 from runbook.domain.plans import Plan
 
 EXPIRES_AFTER = 3600
@@ -25,6 +28,18 @@ class GivenApproval(Approval):
     """An approval given beforehand, bound to the plan that was shown."""
 
     plan_digest: str
+
+    @classmethod
+    def of(cls, plan: Plan, **typed: str) -> Self:
+        """Return the approval of `plan` as a person typed it; InvalidConfigError names every field that is wrong."""
+        try:
+            return cls(plan_digest=plan.digest(), **typed)
+        except ValidationError as exc:
+            raise InvalidConfigError(
+                f"approval of {plan.cluster}",
+                "; ".join(problems_in(exc, whole="approval")),
+                "nothing was touched; approve again with your whole name and a reason",
+            ) from exc
 
 
 class _ApprovalForm(Approval, RunInput):

@@ -4,9 +4,9 @@ from prefect import flow
 
 from flows.preflight import judge, look
 from flows.run import Run
-from runbook.domain.cluster_findings import judge_cluster
+from runbook.domain.findings import without_repeats
 from runbook.domain.report import Report
-from tasks.replicas import observe_cluster
+from tasks.replicas import check_replicas
 
 
 @flow(name="check", flow_run_name="check {cluster}")
@@ -17,9 +17,8 @@ def check(cluster: str, fail_if_blocked: bool = True) -> Report:
     """
     with Run("check", cluster) as run:
         looked = look(run)
-        seen = run.step(observe_cluster, after=looked)
-        settings = run.cluster.settings
-        run.report.findings += judge_cluster(seen.result(), settings.replicas, settings.registry.version)
+        replicas = run.step(check_replicas, after=looked)
+        run.report.findings = without_repeats((*run.report.findings, *replicas.result()))
         if fail_if_blocked:
-            run.step(judge, run.report.findings, after=[seen])
+            run.step(judge, run.report.findings, after=[replicas])
     return run.report

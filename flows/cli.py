@@ -39,12 +39,13 @@ app.add_typer(blocks, name="blocks")
 
 Cluster = Annotated[str, typer.Option("--cluster", help="Cluster file (*.yaml) or RegistryCluster block.")]
 PlanOnly = Annotated[bool, typer.Option("--plan", help="Show what would be done and touch nothing.")]
+Looks = Annotated[bool, typer.Option("--plan", help="Taken as by the others; check never changes anything.")]
 Json = Annotated[bool, typer.Option("--json", help="With --plan: print the plan as JSON.")]
 
 
 @app.command("check")
-def check_command(cluster: Cluster) -> None:
-    """Look at everything, change nothing, show all findings at once."""
+def check_command(cluster: Cluster, _plan: Looks = False) -> None:
+    """Look at everything, change nothing, show all findings at once; with --plan too, for it is only a look."""
     report = check(cluster, fail_if_blocked=False)
     _show(report)
     if error := error_for(report.findings):
@@ -95,18 +96,16 @@ def restore_command(
 def _approval(plan: Plan, approver: str | None) -> GivenApproval:
     """Return a person's approval of `plan`, asked for at the terminal unless a name was given."""
     if approver is not None:
-        return GivenApproval(
-            cluster=plan.cluster, approver=approver, reason="given by --approve", plan_digest=plan.digest()
-        )
+        return GivenApproval.of(plan, cluster=plan.cluster, approver=approver, reason="given by --approve")
     if not sys.stdin.isatty():
         raise RefusedError(
             plan.cluster, "nobody approved the plan", "run it at a terminal, or give --approve NAME"
         )
-    return GivenApproval(
+    return GivenApproval.of(
+        plan,
         cluster=typer.prompt("Type the cluster's name to approve this plan"),
         approver=typer.prompt("Your name"),
         reason=typer.prompt("Reason"),
-        plan_digest=plan.digest(),
     )
 
 

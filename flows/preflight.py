@@ -8,7 +8,7 @@ from prefect.futures import PrefectFuture
 
 from blocks.connection import ClusterConnection
 from flows.run import Run
-from runbook.domain.findings import Finding, error_for, tolerate
+from runbook.domain.findings import Finding, error_for, tolerate, without_repeats
 from runbook.domain.report import Phase
 from tasks.control_plane import check_control_plane
 from tasks.load_balancer import check_load_balancer
@@ -20,13 +20,14 @@ from tasks.storage import check_storage
 Checked = list[PrefectFuture[None]]
 
 
-def preflight(run: Run, *, losable: Sequence[str] = ()) -> Checked:
+def preflight(run: Run, *, losable: Sequence[str] = (), only_reads: bool = False) -> Checked:
     """Look at everything and raise one error that names every finding that blocks; changes nothing.
 
     Nodes named in `losable` may be unreachable: a restore is for that, and a backup needs a majority alone.
+    A runbook that `only_reads` from them does not need them fit for a new replica either.
     """
     looked = look(run)
-    run.report.findings = tolerate(run.report.findings, set(losable))
+    run.report.findings = tolerate(run.report.findings, set(losable), only_reads=only_reads)
     return [run.step(judge, run.report.findings, after=looked)]
 
 
@@ -40,8 +41,7 @@ def look(run: Run) -> list[PrefectFuture[Any]]:
         check_load_balancer.submit(run.cluster),
         check_vault.submit(run.cluster),
     ]
-    found = dict.fromkeys(finding for check in checks for finding in check.result())  # two may find the same
-    run.report.findings = tuple(found)
+    run.report.findings = without_repeats(finding for check in checks for finding in check.result())
     run.report.phases.append(Phase("checks", time.monotonic() - begun))
     return list(checks)
 

@@ -30,7 +30,7 @@ After = Iterable[PrefectFuture[Any]]
 
 
 class Run:
-    """Runs the steps of one runbook on one cluster; its report is published whatever happens."""
+    """Runs the steps of one runbook on one cluster; its report is published once, whatever its end is."""
 
     def __init__(self, flow: str, cluster: str) -> None:
         leave_out_tracebacks()
@@ -88,13 +88,18 @@ class Run:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Publish the report, with the error if there is one, and close every connection."""
+        """Publish the report, with the error if there is one, and close every connection.
+
+        A run that waits for approval shows its report in the form; it is published when the run ends.
+        """
         if error is None and self.report.state == "running":
             self.report.state = "completed"
-        if error is not None and not isinstance(error, Pause):
+        waits = isinstance(error, Pause)
+        if error is not None and not waits:
             self.report.failure = str(error) or type(error).__name__
         try:
-            self._publish(in_flight=error)
+            if not waits:
+                self._publish(in_flight=error)
         finally:
             self.cluster.close()
 

@@ -12,10 +12,9 @@ from tasks.policy import step
 @step("check control plane")
 def check_control_plane(cluster: ClusterConnection) -> tuple[Finding, ...]:
     """Return whether the control plane answers, accepts the login and has every node of the cluster file."""
-    control_plane = cluster.control_plane
     try:
-        control_plane.login()
-        members = {node.name: node.state for node in control_plane.nodes()}
+        cluster.control_plane.login()
+        members = {node.name: node.state for node in cluster.control_plane.nodes()}
     except RunbookError as error:
         findings: tuple[Finding, ...] = (from_error(error),)
     else:

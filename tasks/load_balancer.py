@@ -4,7 +4,7 @@ from prefect import get_run_logger
 
 from blocks.connection import ClusterConnection
 from runbook.domain.errors import RunbookError
-from runbook.domain.findings import Finding, Level, from_error, ok
+from runbook.domain.findings import Finding, Level, not_judged, ok
 from runbook.domain.plans import Action, Step
 from runbook.domain.versions import probe_path
 from runbook.remote.haproxy import Backend, render, why_not_up
@@ -25,7 +25,7 @@ def check_load_balancer(cluster: ClusterConnection) -> tuple[Finding, ...]:
             return (Finding(Level.WARNING, name, what, next_step),)
         pool = cluster.load_balancer.pool_state()
     except RunbookError as error:
-        return (from_error(error),)
+        return not_judged(name, error)
     if reason := why_not_up(pool, pool):
         return (Finding(Level.WARNING, name, reason, "look at the replicas with `runbook check`"),)
     return (ok(name, f"{len(pool)} replicas in its pool, all up"),)

@@ -3,7 +3,10 @@
 from prefect import get_run_logger
 
 from blocks.connection import ClusterConnection
+from runbook.domain.cluster_findings import judge_cluster
 from runbook.domain.commands import InstallSpec, JoinSpec
+from runbook.domain.errors import RunbookError
+from runbook.domain.findings import Finding, not_judged
 from runbook.domain.growth import choose_first_replica, choose_join, plan_joins
 from runbook.domain.health import ClusterSeen, why_not_healthy_cluster
 from runbook.domain.plans import Action, Step
@@ -12,6 +15,18 @@ from tasks.policy import step
 
 HEALTHY_WITHIN = 180.0
 """Seconds after which a replica that was just installed or joined must answer its probe."""
+
+
+@step("check replicas")
+def check_replicas(cluster: ClusterConnection) -> tuple[Finding, ...]:
+    """Return what the replicas are together; what keeps them from being observed is a finding, not a failure."""
+    settings = cluster.settings
+    try:
+        seen = cluster.observe()
+    except RunbookError as error:
+        return not_judged("registry", error)
+    get_run_logger().info("%s: %s", cluster.name, seen.summary())
+    return judge_cluster(seen, settings.replicas, settings.registry.version)
 
 
 @step("observe the replicas")

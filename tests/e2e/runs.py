@@ -105,6 +105,12 @@ def _state_of_its_run(stderr: str) -> dict[str, Any]:
     return state
 
 
+def reports_of(run: DeployedRun) -> list[str]:
+    """Return the reports that a run left; Prefect itself leaves one of a state's result beside them."""
+    left_by = {"flow_run_id": {"any_": [run.flow_run_id]}, "type": {"any_": ["markdown"]}}
+    return [artifact["data"] for artifact in query("artifacts/filter", {"artifacts": left_by})]
+
+
 def query(path: str, body: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Return what the lab's Prefect server answers to a filter."""
     answer = httpx.post(f"{prefect_services.api_url()}/{path}", json=body, timeout=30, trust_env=False)

@@ -1,22 +1,18 @@
 """Faults that the look at the beginning finds: named all at once, and nothing was touched."""
 
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import paramiko
 import pytest
 
-from lab import commands
-from lab.topology import machine_named
 from runbook.domain.errors import InvalidConfigError, RefusedError, UnreachableError
 from tests.e2e.cluster_files import node_of
 from tests.e2e.conftest import fault
+from tests.e2e.host_keys import other_host_key
 from tests.e2e.runs import assert_failed, assert_run_failed, deployed, runbook
 from tests.e2e.world import look
 
 pytestmark = pytest.mark.e2e
-_KEY = "/etc/ssh/ssh_host_ed25519_key"
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +66,7 @@ def test_a_host_key_of_a_kind_that_was_never_pinned_is_refused(bare, world, alte
 
 
 def test_a_changed_host_key_is_refused_with_both_fingerprints(bare, world):
-    with _other_host_key("dtr4"):
+    with other_host_key("dtr4"):
         ended = runbook("install", cluster=bare.file)
     assert_failed(
         ended,
@@ -115,19 +111,3 @@ def test_a_node_that_is_off_blocks_an_install(bare, world, altered):
         ended, UnreachableError, "dtr2", "no SSH connection to .* port 22", "see that the node is up"
     )
     assert look(bare) == world
-
-
-@contextmanager
-def _other_host_key(name: str) -> Iterator[None]:
-    """Give a node a new host key for the block, as if it had been set up anew or replaced."""
-    machine = machine_named(name)
-    assert machine
-    with commands.open_lab() as lab:
-        lab.run(machine, "cp", "-p", _KEY, f"{_KEY}.kept")
-        lab.run(machine, "sh", "-c", f"rm {_KEY} && ssh-keygen -q -t ed25519 -N '' -f {_KEY}")
-        lab.run(machine, "pkill", "-HUP", "-o", "sshd")
-        try:
-            yield
-        finally:
-            lab.run(machine, "mv", f"{_KEY}.kept", _KEY)
-            lab.run(machine, "pkill", "-HUP", "-o", "sshd")

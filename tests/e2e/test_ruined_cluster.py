@@ -6,10 +6,12 @@ from contextlib import contextmanager
 import pytest
 from pyrage import x25519
 
+from lab import prefect_services
+from lab.demo.deployed_runs import Watcher
 from runbook.domain.errors import MismatchError, RefusedError, UnreachableError
 from runbook.domain.recovery import INDEX, MANIFEST, METADATA, SIDECAR, part_key
 from tests.e2e.conftest import fault
-from tests.e2e.runs import assert_failed, assert_run_failed, deployed, runbook
+from tests.e2e.runs import assert_failed, assert_run_failed, deployed, reports_of, runbook
 from tests.e2e.world import look
 
 pytestmark = pytest.mark.e2e
@@ -37,6 +39,18 @@ def test_a_restore_that_nobody_approved_touches_nothing(ruined, world):
     ended = runbook("restore", cluster=ruined.file)
     assert ended.status == RefusedError.exit_status
     assert ended.words.startswith("lab: nobody approved the plan\nNext: run it at a terminal")
+    assert look(ruined) == world
+
+
+def test_an_approval_typed_for_another_cluster_touches_nothing_and_leaves_one_report(ruined, world):
+    with Watcher(prefect_services.api_url()) as watcher:
+        answer = {"cluster": "prod", "approver": "a test", "reason": "to be refused"}
+        run = watcher.run(
+            "restore/disaster-recovery", when_suspended=lambda run_id: watcher.approve(run_id, answer)
+        )
+    assert_run_failed(run, "lab", "the approval was typed for 'prod'", "start again and type the name")
+    (report,) = reports_of(run)
+    assert "the approval was typed for 'prod'" in report
     assert look(ruined) == world
 
 

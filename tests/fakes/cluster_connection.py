@@ -10,11 +10,12 @@ from pydantic import SecretStr
 
 from blocks.cluster import RegistryCluster
 from runbook.domain.commands import BackupSpec, InstallSpec, JoinSpec
-from runbook.domain.errors import RefusedError
+from runbook.domain.errors import RefusedError, RunbookError
 from runbook.domain.health import ClusterSeen, Replica
 from runbook.domain.topology import NodeSpec
 from runbook.domain.versions import parse_version
 from runbook.remote.bootstrapper import InstallResult, JoinResult
+from runbook.remote.control_plane_api import ControlPlaneNode
 from runbook.remote.haproxy import ServerState
 from runbook.remote.vault_file import FileVault
 from tests.fakes.clusters import IDS, alive, registry_nodes
@@ -81,6 +82,25 @@ class FakeBalancer:
 
 
 @dataclass
+class FakeControlPlane:
+    """Knows `members`, by name and state; lets nobody in while there is a `refusal`."""
+
+    members: dict[str, str]
+    refusal: RunbookError | None = None
+
+    def login(self) -> None:
+        if self.refusal:
+            raise self.refusal
+
+    def nodes(self) -> tuple[ControlPlaneNode, ...]:
+        self.login()
+        return tuple(
+            ControlPlaneNode(name, "worker", state, "active", "198.18.0.1")
+            for name, state in self.members.items()
+        )
+
+
+@dataclass
 class FakeCluster:
     """Four registry nodes and whatever replicas are on them."""
 
@@ -90,6 +110,8 @@ class FakeCluster:
     name: str = "lab"
     serves: bool = False  # the external URL answers
     identity: SecretStr = SecretStr("")  # opens its recovery points
+    not_observed: RunbookError | None = None  # why nobody sees the replicas
+    no_access: RunbookError | None = None  # why there is no client of the control plane
 
     def __post_init__(self) -> None:
         self.settings = RegistryCluster.from_file(EXAMPLE).settings
@@ -98,6 +120,7 @@ class FakeCluster:
         self.bootstrapper = FakeBootstrapper(self)
         self.load_balancer = FakeBalancer()
         self.admin = FakeScheduler()
+        self.plane = FakeControlPlane({node.name: "ready" for node in self.settings.nodes})
         self.vault = FileVault(self.folder)
         self.ports = None
 
@@ -105,7 +128,15 @@ class FakeCluster:
     def seen(self) -> ClusterSeen:
         return ClusterSeen(tuple(self.replicas), self.unreachable, tuple(r.replica_id for r in self.replicas))
 
+    @property
+    def control_plane(self) -> FakeControlPlane:
+        if self.no_access:
+            raise self.no_access
+        return self.plane
+
     def observe(self) -> ClusterSeen:
+        if self.not_observed:
+            raise self.not_observed
         return self.seen
 
     def answers(self) -> bool:

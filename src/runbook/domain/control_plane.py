@@ -20,6 +20,7 @@ def _judge(name: str, members: Mapping[str, str]) -> Finding | None:
             f"the control plane does not know this node; it knows {known}",
             "join it to the swarm, or correct its name in the cluster file",
             RefusedError,
+            readable=True,
         )
     if members[name].lower() != "ready":
         return Finding(

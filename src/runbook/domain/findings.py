@@ -1,7 +1,7 @@
 """What `check` found, and whether it stands in the way."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from runbook.domain.errors import (
@@ -31,6 +31,7 @@ class Finding:
     what: str
     next_step: str = ""
     error: type[RunbookError] = RefusedError
+    readable: bool = False  # nothing may be put there, and what is there can be read all the same
 
 
 def ok(where: str, what: str) -> Finding:
@@ -43,13 +44,32 @@ def from_error(error: RunbookError, level: Level = Level.BLOCKS) -> Finding:
     return Finding(level, error.where, error.what, error.next_step, type(error))
 
 
-def tolerate(findings: Iterable[Finding], where: set[str]) -> tuple[Finding, ...]:
-    """Return the findings with those at `where` that only say "unreachable" lowered to warnings."""
+def without_repeats(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    """Return the findings in their order, each once: two checks may meet the same error."""
+    return tuple(dict.fromkeys(findings))
+
+
+def not_judged(where: str, error: RunbookError) -> tuple[Finding, ...]:
+    """Return the error, and beside it that `where` could not be judged, so that its row is not just missing."""
+    what = f"not judged, for {error.where} stands in the way"
+    beside = Finding(Level.WARNING, where, what, "act on that, then run `runbook check`")
+    return (from_error(error),) if error.where == where else (from_error(error), beside)
+
+
+def tolerate(
+    findings: Iterable[Finding], where: set[str], *, only_reads: bool = False
+) -> tuple[Finding, ...]:
+    """Return the findings with those at `where` that only say "unreachable" lowered to warnings.
+
+    For a runbook that only reads from the nodes, so are those that say nothing against reading.
+    """
+
+    def tolerable(found: Finding) -> bool:
+        silent = issubclass(found.error, UnreachableError)
+        return found.where in where and (silent or (only_reads and found.readable))
+
     return tuple(
-        Finding(Level.WARNING, f.where, f.what, f.next_step, f.error)
-        if f.level is Level.BLOCKS and f.where in where and issubclass(f.error, UnreachableError)
-        else f
-        for f in findings
+        replace(f, level=Level.WARNING) if f.level is Level.BLOCKS and tolerable(f) else f for f in findings
     )
 
 

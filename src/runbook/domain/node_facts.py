@@ -60,9 +60,8 @@ def _disk(name: str, facts: NodeFacts) -> Finding | None:
     if facts.free_bytes >= MIN_FREE:
         return None
     free, wanted = facts.free_bytes / 1024**3, MIN_FREE / 1024**3
-    return Finding(
-        Level.BLOCKS, name, f"{free:.1f} GiB are free for the engine", f"free at least {wanted:.0f} GiB"
-    )
+    what, next_step = f"{free:.1f} GiB are free for the engine", f"free at least {wanted:.0f} GiB"
+    return Finding(Level.BLOCKS, name, what, next_step, readable=True)
 
 
 def _image(name: str, facts: NodeFacts, image: str) -> Finding | None:

@@ -14,7 +14,7 @@ from runbook.remote.client_bundle import ClientBundle
 from runbook.remote.control_plane_api import ControlPlane
 from runbook.remote.docker_command import DockerCommand
 from runbook.remote.docker_errors import DOCKER_FAILURES, explain, is_gone
-from runbook.remote.engine_json import parse_listed
+from runbook.remote.engine_json import parse_list
 from runbook.remote.transport import ContainerRun, ContainerSeen, Observation, VolumeSeen
 
 logger = logging.getLogger(__name__)
@@ -63,8 +63,8 @@ class DockerTransport:
     def containers(self, name_prefix: str = "dtr-") -> Observation[ContainerSeen]:
         """Return the containers on every reachable node, stopped ones included."""
         listed, unreachable = self._ask(lambda: self._client.containers(all=True))
-        seen = (parse_listed(container) for container in listed)
-        return Observation(tuple(c for c in seen if c.name.startswith(name_prefix)), unreachable)
+        seen = tuple(c for c in parse_list(listed) if c.name.startswith(name_prefix))
+        return Observation(seen, unreachable)
 
     def volumes(self, name_prefix: str = "dtr-") -> Observation[VolumeSeen]:
         """Return the volumes on every reachable node."""

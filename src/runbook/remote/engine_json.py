@@ -1,7 +1,7 @@
 """The engine's JSON, as values."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -23,8 +23,13 @@ def parse_inspected(node: str, container: Mapping[str, Any]) -> ContainerSeen:
     )
 
 
-def parse_listed(container: Mapping[str, Any]) -> ContainerSeen:
-    """Return a container of the control plane's list, whose names begin with the node's."""
+def parse_list(listed: Iterable[Mapping[str, Any]]) -> tuple[ContainerSeen, ...]:
+    """Return the containers of the control plane's list; one that is being removed has no name any more."""
+    return tuple(_parse_listed(container) for container in listed if container.get("Names"))
+
+
+def _parse_listed(container: Mapping[str, Any]) -> ContainerSeen:
+    """Return a container of the list, whose names begin with the node's."""
     node, _, name = container["Names"][0].lstrip("/").partition("/")
     return ContainerSeen(
         node=node,

@@ -1,5 +1,14 @@
 from runbook.domain.errors import MismatchError, RefusedError, UnreachableError
-from runbook.domain.findings import Finding, Level, error_for, from_error, ok, tolerate
+from runbook.domain.findings import (
+    Finding,
+    Level,
+    error_for,
+    from_error,
+    not_judged,
+    ok,
+    tolerate,
+    without_repeats,
+)
 
 SILENT = from_error(UnreachableError("dtr1", "no answer", "start it"))
 WRONG_KEY = from_error(RefusedError("dtr2", "its host key changed", "compare it"))
@@ -28,7 +37,36 @@ def test_a_mismatch_is_graver_than_silence() -> None:
     assert type(error_for([SILENT, SILENT])) is UnreachableError
 
 
+def test_two_checks_that_meet_the_same_error_make_one_finding() -> None:
+    assert without_repeats([SILENT, WRONG_KEY, SILENT]) == (SILENT, WRONG_KEY)
+
+
+def test_what_could_not_be_judged_has_its_own_row_unless_the_error_is_there() -> None:
+    error = RefusedError("dtr2", "its host key changed", "compare it")
+    beside = Finding(
+        Level.WARNING,
+        "lb1",
+        "not judged, for dtr2 stands in the way",
+        "act on that, then run `runbook check`",
+    )
+    assert not_judged("lb1", error) == (WRONG_KEY, beside)
+    assert not_judged("dtr2", error) == (WRONG_KEY,)
+
+
 def test_silence_is_tolerated_only_where_a_node_may_be_lost_and_only_silence() -> None:
     lowered = tolerate([SILENT, WRONG_KEY], {"dtr1", "dtr2"})
     assert [finding.level for finding in lowered] == [Level.WARNING, Level.BLOCKS]
     assert tolerate([SILENT], {"dtr9"})[0].level is Level.BLOCKS
+
+
+def test_a_backup_goes_on_beside_a_registry_node_that_could_take_no_new_replica() -> None:
+    full = Finding(Level.BLOCKS, "dtr3", "0.5 GiB are free", "free some", readable=True)
+    for_backup = tolerate([SILENT, WRONG_KEY, full], {"dtr1", "dtr2", "dtr3"}, only_reads=True)
+    assert [finding.level for finding in for_backup] == [Level.WARNING, Level.BLOCKS, Level.WARNING]
+    assert (for_backup[2].what, for_backup[2].next_step) == (full.what, full.next_step)
+    assert tolerate([full], {"dtr1"}, only_reads=True) == (full,)
+
+
+def test_nothing_else_goes_on_beside_a_registry_node_that_can_take_no_new_replica() -> None:
+    full = Finding(Level.BLOCKS, "dtr3", "0.5 GiB are free", "free some", readable=True)
+    assert tolerate([full], {"dtr3"}) == (full,)

@@ -40,3 +40,13 @@ def test_all_problems_are_named_at_once() -> None:
 
 def test_a_manager_may_run_other_containers() -> None:
     assert judge(replace(FINE, workloads=("shop",)), dedicated=False)[0][0] is Level.OK
+
+
+@pytest.mark.parametrize(
+    ("facts", "readable"), [(replace(FINE, free_bytes=0), True), (replace(FINE, swarm_name="dtr9"), False)]
+)
+def test_a_node_short_of_disk_can_be_read_and_another_machine_than_the_named_one_cannot(
+    facts: NodeFacts, readable: bool
+) -> None:
+    (found,) = judge_node("dtr1", facts, image="docker/dtr:2.9.29", dedicated=True)
+    assert (found.level, found.readable) == (Level.BLOCKS, readable)

@@ -6,7 +6,7 @@ from pydantic import ValidationError
 
 from flows.approval import GivenApproval, require_approval, require_same_plan
 from flows.run import Run
-from runbook.domain.errors import RefusedError
+from runbook.domain.errors import InvalidConfigError, RefusedError
 from runbook.domain.plans import Action, Plan, Step
 from runbook.domain.report import Report
 
@@ -41,6 +41,20 @@ def test_an_approval_of_another_plan_is_refused(run: Run) -> None:
 def test_nobody_approves_without_a_name_and_a_reason() -> None:
     with pytest.raises(ValidationError):
         GivenApproval(cluster="prod", approver="", reason="", plan_digest=PLAN.digest())
+
+
+def test_an_approval_with_too_little_in_it_is_refused_with_every_field_at_once() -> None:
+    with pytest.raises(InvalidConfigError) as refused:
+        GivenApproval.of(PLAN, cluster="prod", approver="A", reason="no")
+    assert str(refused.value) == (
+        "approval of prod: approver: String should have at least 2 characters; "
+        "reason: String should have at least 3 characters\n"
+        "Next: nothing was touched; approve again with your whole name and a reason"
+    )
+
+
+def test_an_approval_that_is_typed_whole_is_of_this_plan() -> None:
+    assert GivenApproval.of(PLAN, cluster="prod", approver="Kim", reason="INC-1") == given()
 
 
 def test_a_plan_that_changed_after_its_approval_is_not_carried_out() -> None:

@@ -15,6 +15,7 @@ from runbook.domain.errors import (
     RunbookError,
     UnreachableError,
 )
+from runbook.domain.findings import ok
 from runbook.domain.plans import Action, Plan, Step
 from runbook.domain.report import Report
 
@@ -78,7 +79,28 @@ def test_plan_reaches_the_flow_and_json_prints_nothing_but_the_plan(
     assert json.loads(result.stdout)["steps"][0]["action"] == "back up"
 
 
-def test_a_restore_without_a_terminal_needs_a_name(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("arguments", [[], ["--plan"]])
+def test_a_check_is_the_same_with_plan(arguments: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    def check(cluster: str, fail_if_blocked: bool) -> Report:
+        return Report("check", cluster, "brave-otter", findings=(ok("dtr1", f"fine {fail_if_blocked}"),))
+
+    monkeypatch.setattr(cli, "check", check)
+    result = CliRunner().invoke(cli.app, ["check", "--cluster", "prod.yaml", *arguments])
+    assert result.exit_code == 0
+    assert "fine False" in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "kind", "words"),
+    [
+        ([], RefusedError, "prod: nobody approved the plan"),
+        (["--approve", "A"], InvalidConfigError, "approval of prod: approver: String should have at least 2"),
+    ],
+    ids=["without a terminal", "with one letter"],
+)
+def test_a_restore_needs_the_name_of_who_approves_it(
+    arguments: list[str], kind: type[RunbookError], words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     asked: list[object] = []
 
     def restore(cluster: str, **options: object) -> Report:
@@ -86,9 +108,9 @@ def test_a_restore_without_a_terminal_needs_a_name(monkeypatch: pytest.MonkeyPat
         return Report("restore", cluster, "brave-otter", plan=PLAN)
 
     monkeypatch.setattr(cli, "restore", restore)
-    result = CliRunner().invoke(cli.app, ["restore", "--cluster", "prod.yaml"])
-    assert isinstance(result.exception, RefusedError)
-    assert "nobody approved the plan" in str(result.exception)
+    result = CliRunner().invoke(cli.app, ["restore", "--cluster", "prod.yaml", *arguments])
+    assert type(result.exception) is kind
+    assert str(result.exception).startswith(words)
     assert len(asked) == 1
 
 

@@ -2,7 +2,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from runbook.remote.engine_json import parse_inspected, parse_time
+from runbook.remote.engine_json import parse_inspected, parse_list, parse_time
 
 
 @pytest.mark.parametrize(
@@ -36,3 +36,13 @@ def test_an_inspected_container_without_labels_has_none() -> None:
         "exited",
         {},
     )
+
+
+@pytest.mark.parametrize("names", [[], None])
+def test_a_container_that_is_being_removed_and_has_no_name_is_left_out_of_the_list(
+    names: list[str] | None,
+) -> None:
+    described = {"State": "running", "Image": "lab/dtr-api:2.9.29", "Labels": None, "Created": 0}
+    removed, whole = described | {"Names": names}, described | {"Names": ["/dtr1/dtr-api-aaaaaaaaaaaa"]}
+    (seen,) = parse_list([removed, whole])
+    assert (seen.node, seen.name) == ("dtr1", "dtr-api-aaaaaaaaaaaa")

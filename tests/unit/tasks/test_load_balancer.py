@@ -1,5 +1,7 @@
+from runbook.domain.errors import RefusedError
+from runbook.domain.findings import Level, from_error
 from runbook.domain.plans import Action
-from tasks.load_balancer import ensure_pool
+from tasks.load_balancer import check_load_balancer, ensure_pool
 from tests.fakes.cluster_connection import FakeCluster
 from tests.fakes.clusters import alive, dead
 
@@ -21,3 +23,18 @@ def test_a_new_replica_changes_the_pool(cluster: FakeCluster) -> None:
 def test_volumes_without_containers_are_no_member_of_the_pool(cluster: FakeCluster) -> None:
     cluster.replicas = [alive(1), dead(2, services=False)]
     assert ensure_pool.fn(cluster).what == "pool of dtr1"
+
+
+def test_a_pool_of_the_replicas_that_are_there_is_well(cluster: FakeCluster) -> None:
+    cluster.replicas = [alive(1)]
+    ensure_pool.fn(cluster)
+    (found,) = check_load_balancer.fn(cluster)
+    assert (found.level, found.what) == (Level.OK, "1 replicas in its pool, all up")
+
+
+def test_a_pool_that_cannot_be_compared_is_said_to_be_so_beside_the_reason(cluster: FakeCluster) -> None:
+    cluster.not_observed = RefusedError("dtr4", "its host key changed", "compare it")
+    reason, pool = check_load_balancer.fn(cluster)
+    assert reason == from_error(cluster.not_observed)
+    assert (pool.level, pool.where) == (Level.WARNING, "lb-1")
+    assert pool.what == "not judged, for dtr4 stands in the way"

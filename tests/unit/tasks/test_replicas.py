@@ -1,8 +1,17 @@
 import pytest
+from prefect import Task
 
 from runbook.domain.errors import RefusedError
+from runbook.domain.findings import Level, from_error
 from runbook.domain.plans import Action
-from tasks.replicas import choose_joins, ensure_first_replica, ensure_replica_on, verify_replicas
+from tasks.replicas import (
+    check_replicas,
+    choose_joins,
+    ensure_first_replica,
+    ensure_replica_on,
+    observe_cluster,
+    verify_replicas,
+)
 from tests.fakes.cluster_connection import FakeCluster
 from tests.fakes.clusters import alive, dead
 
@@ -37,3 +46,26 @@ def test_joins_are_planned_without_touching_anything(cluster: FakeCluster) -> No
 def test_a_counted_and_healthy_cluster_is_returned_as_it_is(cluster: FakeCluster) -> None:
     cluster.replicas = [alive(1), alive(2), alive(3)]
     assert len(verify_replicas.fn(cluster, 3).healthy) == 3
+
+
+def test_a_whole_cluster_is_one_line(cluster: FakeCluster) -> None:
+    cluster.replicas = [alive(1), alive(2), alive(3)]
+    (found,) = check_replicas.fn(cluster)
+    assert (found.level, found.what) == (Level.OK, "3 replicas, 3 healthy, all of version 2.9.29")
+
+
+def test_what_keeps_the_replicas_from_being_checked_is_a_finding(cluster: FakeCluster) -> None:
+    cluster.not_observed = RefusedError("dtr4", "its host key changed", "compare it")
+    reason, registry = check_replicas.fn(cluster)
+    assert reason == from_error(cluster.not_observed)
+    assert (registry.level, registry.where) == (Level.WARNING, "registry")
+
+
+@pytest.mark.parametrize("task", [observe_cluster, ensure_first_replica])
+def test_what_is_decided_on_the_replicas_fails_where_they_cannot_be_observed(
+    cluster: FakeCluster, task: Task[[FakeCluster], object]
+) -> None:
+    cluster.not_observed = RefusedError("dtr4", "its host key changed", "compare it")
+    with pytest.raises(RefusedError, match="its host key changed"):
+        task.fn(cluster)
+    assert cluster.replicas == []
