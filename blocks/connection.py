@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic import SecretStr
 
+from blocks.external_url import HTTPS
 from blocks.secret_references import resolve
 from blocks.settings import ClusterSettings, TransportKind
 from runbook.domain.commands import ReplicaPorts
@@ -29,8 +30,6 @@ from runbook.remote.storage import S3Storage
 from runbook.remote.transport import Transport
 from runbook.remote.vault import Vault
 from runbook.remote.vaults import open_vault
-
-HTTPS = 443
 
 
 class ClusterConnection:
@@ -146,7 +145,9 @@ class ClusterConnection:
     def load_balancer(self) -> HaproxyOverSsh:
         """HAProxy on its machine."""
         haproxy = self.settings.load_balancer.haproxy
-        return HaproxyOverSsh(self.ssh(haproxy.name), haproxy.config_path, haproxy.stats_port)
+        return HaproxyOverSsh(
+            self.ssh(haproxy.name), haproxy.config_path, haproxy.stats_port, take_over=haproxy.take_over
+        )
 
     def observe(self) -> ClusterSeen:
         """Return the registry as it is now."""
@@ -155,8 +156,8 @@ class ClusterConnection:
 
     def answers(self) -> bool:
         """Tell whether the registry is healthy at its external URL."""
-        host, _, port = self.settings.registry.host.partition(":")
-        return ping(host, port=int(port or HTTPS), path=probe_path(self.version)) is None
+        host, port = self.settings.registry.server
+        return ping(host, port=port, path=probe_path(self.version)) is None
 
     def describe(self, node: str) -> dict[str, Any]:
         """Return what a restore must match, for a recovery point read from the replica on `node`; no secret."""
@@ -187,7 +188,7 @@ class ClusterConnection:
             address,
             port=registry.https_port,
             path=probe_path(self.version),
-            server_name=registry.host.partition(":")[0],
+            server_name=registry.server[0],
         )
 
     def _members(self, address: str) -> tuple[str, ...]:

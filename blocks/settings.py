@@ -1,11 +1,11 @@
 """A cluster file, as types. The file and the `RegistryCluster` block hold the same thing."""
 
 from enum import StrEnum
-from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from blocks.control_plane import ControlPlaneSettings
+from blocks.external_url import ExternalUrl, host_and_port
 from blocks.load_balancer import LoadBalancerSettings
 from blocks.paths import FilePath
 from blocks.ssh_access import NodeSettings, SshAccess
@@ -28,9 +28,7 @@ class RegistrySettings(BaseModel):
 
     image: str = Field(description="Bootstrapper image without tag: docker/dtr, mirantis/dtr, …")
     version: str = Field(pattern=r"^\d+\.\d+\.\d+$", description="Exact version, the image's tag")
-    external_url: str = Field(
-        pattern=r"^https://[^/]+$", description="https://host[:port] of the load balancer"
-    )
+    external_url: ExternalUrl = Field(description="https://host[:port] of the load balancer")
     ca_file: FilePath | None = Field(
         default=None,
         description="CA of the registry, PEM; left out: the CA that the control plane registered",
@@ -41,7 +39,14 @@ class RegistrySettings(BaseModel):
     @property
     def host(self) -> str:
         """Host (and port) of the external URL, as image references name it."""
-        return urlsplit(self.external_url).netloc
+        return self.external_url.removeprefix("https://")
+
+    @property
+    def server(self) -> tuple[str, int]:
+        """Host and port of the external URL, as a connection takes them."""
+        place = host_and_port(self.external_url)
+        assert place  # it was validated
+        return place
 
 
 class Targets(BaseModel):

@@ -8,7 +8,8 @@ from prefect.futures import PrefectFuture
 
 from blocks.connection import ClusterConnection
 from flows.run import Run
-from runbook.domain.findings import Finding, error_for, tolerate
+from runbook.domain.errors import ForeignFileError
+from runbook.domain.findings import Finding, error_for, lower, tolerate
 from runbook.domain.report import Phase
 from tasks.control_plane import check_control_plane
 from tasks.load_balancer import check_load_balancer
@@ -20,13 +21,16 @@ from tasks.storage import check_storage
 Checked = list[PrefectFuture[None]]
 
 
-def preflight(run: Run, *, losable: Sequence[str] = ()) -> Checked:
+def preflight(run: Run, *, losable: Sequence[str] = (), keeps_balancer: bool = False) -> Checked:
     """Look at everything and raise one error that names every finding that blocks; changes nothing.
 
     Nodes named in `losable` may be unreachable: a restore is for that, and a backup needs a majority alone.
+    A runbook that `keeps_balancer` may find another's configuration there.
     """
     looked = look(run)
     run.report.findings = tolerate(run.report.findings, set(losable))
+    if keeps_balancer:
+        run.report.findings = lower(run.report.findings, ForeignFileError)
     return [run.step(judge, run.report.findings, after=looked)]
 
 

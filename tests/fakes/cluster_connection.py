@@ -8,12 +8,13 @@ from pathlib import Path
 
 from blocks.cluster import RegistryCluster
 from runbook.domain.commands import BackupSpec, InstallSpec, JoinSpec
-from runbook.domain.errors import RefusedError
+from runbook.domain.errors import ForeignFileError, RefusedError
 from runbook.domain.health import ClusterSeen, Replica
 from runbook.domain.topology import NodeSpec
 from runbook.domain.versions import parse_version
 from runbook.remote.bootstrapper import InstallResult, JoinResult
 from runbook.remote.haproxy import ServerState
+from runbook.remote.haproxy_file import MARKER
 from runbook.remote.vault_file import FileVault
 from tests.fakes.clusters import IDS, alive, registry_nodes
 
@@ -60,15 +61,21 @@ class FakeArchive(io.BytesIO):
 
 @dataclass
 class FakeBalancer:
-    """Takes a configuration and finds every server of it up at once."""
+    """Takes a configuration and finds every server of it up at once; keeps what a person wrote."""
 
     text: str = ""
     applied: int = 0
+    take_over: bool = False
 
     def read(self) -> str:
         return self.text
 
+    def require_replaceable(self) -> None:
+        if self.text and MARKER not in self.text and not self.take_over:
+            raise ForeignFileError("lb-1", "haproxy.cfg was written by hand", "set `take_over: true`")
+
     def apply(self, text: str) -> None:
+        self.require_replaceable()
         self.text = text
         self.applied += 1
 

@@ -1,7 +1,7 @@
 """What `check` found, and whether it stands in the way."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from runbook.domain.errors import (
@@ -49,6 +49,14 @@ def tolerate(findings: Iterable[Finding], where: set[str]) -> tuple[Finding, ...
         Finding(Level.WARNING, f.where, f.what, f.next_step, f.error)
         if f.level is Level.BLOCKS and f.where in where and issubclass(f.error, UnreachableError)
         else f
+        for f in findings
+    )
+
+
+def lower(findings: Iterable[Finding], kind: type[RunbookError]) -> tuple[Finding, ...]:
+    """Return the findings with what blocks and is of this kind lowered to warnings."""
+    return tuple(
+        replace(f, level=Level.WARNING) if f.level is Level.BLOCKS and issubclass(f.error, kind) else f
         for f in findings
     )
 

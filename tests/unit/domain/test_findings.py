@@ -1,5 +1,5 @@
-from runbook.domain.errors import MismatchError, RefusedError, UnreachableError
-from runbook.domain.findings import Finding, Level, error_for, from_error, ok, tolerate
+from runbook.domain.errors import ForeignFileError, MismatchError, RefusedError, UnreachableError
+from runbook.domain.findings import Finding, Level, error_for, from_error, lower, ok, tolerate
 
 SILENT = from_error(UnreachableError("dtr1", "no answer", "start it"))
 WRONG_KEY = from_error(RefusedError("dtr2", "its host key changed", "compare it"))
@@ -26,6 +26,12 @@ def test_a_mismatch_is_graver_than_silence() -> None:
     mismatch = from_error(MismatchError("vault", "wrong version", "use 2.9.29"))
     assert type(error_for([SILENT, mismatch])) is MismatchError
     assert type(error_for([SILENT, SILENT])) is UnreachableError
+
+
+def test_one_kind_of_refusal_is_lowered_and_no_other() -> None:
+    by_hand = from_error(ForeignFileError("lb1", "written by hand", "take it over"))
+    lowered = lower([by_hand, WRONG_KEY, ok("dtr1", "fine")], ForeignFileError)
+    assert [finding.level for finding in lowered] == [Level.WARNING, Level.BLOCKS, Level.OK]
 
 
 def test_silence_is_tolerated_only_where_a_node_may_be_lost_and_only_silence() -> None:
