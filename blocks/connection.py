@@ -23,7 +23,7 @@ from runbook.remote.docker_transport import DockerTransport
 from runbook.remote.haproxy import HaproxyOverSsh
 from runbook.remote.registry_admin_api import RegistryAdmin
 from runbook.remote.registry_api import Registry, ping
-from runbook.remote.s3 import S3Settings, connect
+from runbook.remote.s3 import connect
 from runbook.remote.ssh import SshConnection, SshPool
 from runbook.remote.ssh_transport import SshTransport
 from runbook.remote.storage import S3Storage
@@ -121,9 +121,7 @@ class ClusterConnection:
     def storage(self) -> S3Storage:
         """Where the registry keeps image data."""
         s3 = self.settings.storage.s3
-        keys = resolve(s3.access_key), resolve(s3.secret_key)
-        client = connect(S3Settings(s3.endpoint, s3.region, keys[0].get_secret_value(), keys[1]))
-        return S3Storage(client, s3.bucket, s3.root_directory)
+        return S3Storage(connect(s3.reached_in(s3.region)), s3.bucket, s3.root_directory)
 
     @cached_property
     def vault(self) -> Vault:
@@ -132,9 +130,7 @@ class ClusterConnection:
         folder = vault.url.removeprefix("file://")
         if vault.url.startswith("file://") and not Path(folder).is_dir():
             raise RefusedError(vault.url, "there is no such folder", "mount it, or make it, then run again")
-        access = resolve(vault.access_key).get_secret_value() if vault.access_key else None
-        secret = resolve(vault.secret_key) if vault.secret_key else None
-        return open_vault(vault.url, S3Settings(vault.endpoint, vault.region or "us-east-1", access, secret))
+        return open_vault(vault.url, vault.reached_in(vault.region or "us-east-1"))
 
     @cached_property
     def identity(self) -> SecretStr:
@@ -166,7 +162,7 @@ class ClusterConnection:
             "node": node,
             "registry": settings.registry.model_dump(),
             "nodes": [entry.model_dump(include={"name", "address", "role"}) for entry in settings.nodes],
-            "storage": settings.storage.s3.model_dump(exclude={"access_key", "secret_key"}),
+            "storage": settings.storage.s3.model_dump(exclude={"access_key", "secret_key", "ca_file"}),
             "load_balancer": {
                 "address": settings.load_balancer.haproxy.address,
                 "configuration": self.load_balancer.read(),
