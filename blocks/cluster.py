@@ -8,6 +8,7 @@ from prefect.blocks.core import Block
 from prefect.exceptions import PrefectException
 from pydantic import Field, ValidationError
 
+from blocks.problems import path_text
 from blocks.settings import ClusterSettings
 from runbook.domain.errors import InvalidConfigError
 
@@ -34,9 +35,10 @@ class RegistryCluster(Block):
         try:
             settings = ClusterSettings.model_validate(content, context={"folder": path.resolve().parent})
         except ValidationError as exc:
-            problems = [f"{_where(error['loc'])}: {_what(error)}" for error in exc.errors()]
+            problems = [f"{path_text(error['loc'])}: {_what(error)}" for error in exc.errors()]
+            count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
             raise InvalidConfigError(
-                str(path), f"{len(problems)} problems: " + "; ".join(problems), "correct them, then run again"
+                str(path), f"{count}: {'; '.join(problems)}", "correct the file, then run again"
             ) from exc
         return cls(settings=settings)
 
@@ -64,12 +66,6 @@ def _read_yaml(path: Path) -> Any:
         ) from exc
     except yaml.YAMLError as exc:
         raise InvalidConfigError(str(path), f"is not YAML: {exc}", "correct it, then run again") from exc
-
-
-def _where(location: tuple[int | str, ...]) -> str:
-    """Render pydantic's location as an operator would write it: `nodes[2].address`."""
-    text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location)
-    return text.lstrip(".") or "the file"
 
 
 def _what(error: Any) -> str:
