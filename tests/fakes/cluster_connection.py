@@ -13,6 +13,7 @@ from runbook.domain.health import ClusterSeen, Replica
 from runbook.domain.topology import NodeSpec
 from runbook.domain.versions import parse_version
 from runbook.remote.bootstrapper import InstallResult, JoinResult
+from runbook.remote.encryption import generate_identity
 from runbook.remote.haproxy import ServerState
 from runbook.remote.haproxy_file import MARKER
 from runbook.remote.vault_file import FileVault
@@ -101,6 +102,8 @@ class FakeCluster:
         self.bootstrapper = FakeBootstrapper(self)
         self.load_balancer = FakeBalancer()
         self.vault = FileVault(self.folder)
+        self.identity, recipient = generate_identity()
+        self.settings.vault.recipients = [recipient]
         self.ports = None
 
     @property
