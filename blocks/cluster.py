@@ -36,8 +36,9 @@ class RegistryCluster(Block):
             settings = ClusterSettings.model_validate(content, context={"folder": path.resolve().parent})
         except ValidationError as exc:
             problems = problems_in(exc, whole="the file")
+            count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
             raise InvalidConfigError(
-                str(path), f"{len(problems)} problems: " + "; ".join(problems), "correct them, then run again"
+                str(path), f"{count}: {'; '.join(problems)}", "correct the file, then run again"
             ) from exc
         return cls(settings=settings)
 

@@ -5,10 +5,10 @@ from contextlib import ExitStack
 from functools import cached_property
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
+from blocks.external_url import HTTPS
 from blocks.secret_references import resolve
 from blocks.settings import ClusterSettings, TransportKind
 from runbook.domain.commands import ReplicaPorts
@@ -23,15 +23,13 @@ from runbook.remote.docker_transport import DockerTransport
 from runbook.remote.haproxy import HaproxyOverSsh
 from runbook.remote.registry_admin_api import RegistryAdmin
 from runbook.remote.registry_api import Registry, ping
-from runbook.remote.s3 import S3Settings, connect
+from runbook.remote.s3 import connect
 from runbook.remote.ssh import SshConnection, SshPool
 from runbook.remote.ssh_transport import SshTransport
 from runbook.remote.storage import S3Storage
 from runbook.remote.transport import Transport
 from runbook.remote.vault import Vault
 from runbook.remote.vaults import open_vault
-
-HTTPS = 443
 
 
 class ClusterConnection:
@@ -110,9 +108,7 @@ class ClusterConnection:
     def _admin_at(self, address: str) -> RegistryAdmin:
         registry = self.settings.registry
         url = f"https://{address}:{registry.https_port}"
-        return RegistryAdmin(
-            url, self.registry_ca(), *self._administrator(), server_name=registry.server_name
-        )
+        return RegistryAdmin(url, self.registry_ca(), *self._administrator(), server_name=registry.server[0])
 
     def registry_ca(self) -> str | None:
         """Return the CA that signed the registry's certificate: the configured one, else the registered one."""
@@ -132,9 +128,7 @@ class ClusterConnection:
     def storage(self) -> S3Storage:
         """Where the registry keeps image data."""
         s3 = self.settings.storage.s3
-        keys = resolve(s3.access_key), resolve(s3.secret_key)
-        client = connect(S3Settings(s3.endpoint, s3.region, keys[0].get_secret_value(), keys[1]))
-        return S3Storage(client, s3.bucket, s3.root_directory)
+        return S3Storage(connect(s3.reached_in(s3.region)), s3.bucket, s3.root_directory)
 
     @cached_property
     def vault(self) -> Vault:
@@ -143,9 +137,7 @@ class ClusterConnection:
         folder = vault.url.removeprefix("file://")
         if vault.url.startswith("file://") and not Path(folder).is_dir():
             raise RefusedError(vault.url, "there is no such folder", "mount it, or make it, then run again")
-        access = resolve(vault.access_key).get_secret_value() if vault.access_key else None
-        secret = resolve(vault.secret_key) if vault.secret_key else None
-        return open_vault(vault.url, S3Settings(vault.endpoint, vault.region or "us-east-1", access, secret))
+        return open_vault(vault.url, vault.reached_in(vault.region or "us-east-1"))
 
     @cached_property
     def identity(self) -> SecretStr:
@@ -156,7 +148,9 @@ class ClusterConnection:
     def load_balancer(self) -> HaproxyOverSsh:
         """HAProxy on its machine."""
         haproxy = self.settings.load_balancer.haproxy
-        return HaproxyOverSsh(self.ssh(haproxy.name), haproxy.config_path, haproxy.stats_port)
+        return HaproxyOverSsh(
+            self.ssh(haproxy.name), haproxy.config_path, haproxy.stats_port, take_over=haproxy.take_over
+        )
 
     def observe(self) -> ClusterSeen:
         """Return the registry as it is now."""
@@ -165,10 +159,8 @@ class ClusterConnection:
 
     def answers(self) -> bool:
         """Tell whether the registry is healthy at its external URL."""
-        external = urlsplit(self.settings.registry.external_url)
-        return (
-            ping(external.hostname or "", port=external.port or HTTPS, path=probe_path(self.version)) is None
-        )
+        host, port = self.settings.registry.server
+        return ping(host, port=port, path=probe_path(self.version)) is None
 
     def describe(self, node: str) -> dict[str, Any]:
         """Return what a restore must match, for a recovery point read from the replica on `node`; no secret."""
@@ -177,7 +169,7 @@ class ClusterConnection:
             "node": node,
             "registry": settings.registry.model_dump(),
             "nodes": [entry.model_dump(include={"name", "address", "role"}) for entry in settings.nodes],
-            "storage": settings.storage.s3.model_dump(exclude={"access_key", "secret_key"}),
+            "storage": settings.storage.s3.model_dump(exclude={"access_key", "secret_key", "ca_file"}),
             "load_balancer": {
                 "address": settings.load_balancer.haproxy.address,
                 "configuration": self.load_balancer.read(),
@@ -199,7 +191,7 @@ class ClusterConnection:
             address,
             port=registry.https_port,
             path=probe_path(self.version),
-            server_name=registry.server_name,
+            server_name=registry.server[0],
         )
 
     def _members(self, address: str) -> tuple[str, ...]:

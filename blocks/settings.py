@@ -1,13 +1,24 @@
 """A cluster file, as types. The file and the `RegistryCluster` block hold the same thing."""
 
+from collections.abc import Mapping
 from enum import StrEnum
-from urllib.parse import urlsplit
+from typing import Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ModelWrapValidatorHandler,
+    field_validator,
+    model_validator,
+)
 
+from blocks.agreement import disagreements
 from blocks.control_plane import ControlPlaneSettings
+from blocks.external_url import ExternalUrl, host_and_port
 from blocks.load_balancer import LoadBalancerSettings
 from blocks.paths import FilePath
+from blocks.problems import validated
 from blocks.ssh_access import NodeSettings, SshAccess
 from blocks.storage import StorageSettings
 from blocks.vault import VaultSettings
@@ -28,9 +39,7 @@ class RegistrySettings(BaseModel):
 
     image: str = Field(description="Bootstrapper image without tag: docker/dtr, mirantis/dtr, …")
     version: str = Field(pattern=r"^\d+\.\d+\.\d+$", description="Exact version, the image's tag")
-    external_url: str = Field(
-        pattern=r"^https://[^/]+$", description="https://host[:port] of the load balancer"
-    )
+    external_url: ExternalUrl = Field(description="https://host[:port] of the load balancer")
     ca_file: FilePath | None = Field(
         default=None,
         description="CA of the registry, PEM; left out: the CA that the control plane registered",
@@ -41,12 +50,14 @@ class RegistrySettings(BaseModel):
     @property
     def host(self) -> str:
         """Host (and port) of the external URL, as image references name it."""
-        return urlsplit(self.external_url).netloc
+        return self.external_url.removeprefix("https://")
 
     @property
-    def server_name(self) -> str:
-        """Host of the external URL alone, as the registry's certificate names it."""
-        return urlsplit(self.external_url).hostname or ""
+    def server(self) -> tuple[str, int]:
+        """Host and port of the external URL, as a connection takes them."""
+        place = host_and_port(self.external_url)
+        assert place  # it was validated
+        return place
 
 
 class Targets(BaseModel):
@@ -72,7 +83,9 @@ class ClusterSettings(BaseModel):
     ssh: SshAccess
     nodes: list[NodeSettings] = Field(min_length=2)
     transport: TransportKind = TransportKind.SSH
-    replicas: int = Field(description="How many replicas scale-out and restore aim for: 1, 3, 5 or 7")
+    replicas: int = Field(
+        strict=True, description="How many replicas scale-out and restore aim for: 1, 3, 5 or 7"
+    )
     storage: StorageSettings
     load_balancer: LoadBalancerSettings
     vault: VaultSettings
@@ -85,24 +98,10 @@ class ClusterSettings(BaseModel):
             raise ValueError(reason)
         return replicas
 
-    @field_validator("nodes")
+    @model_validator(mode="wrap")
     @classmethod
-    def _one_manager_and_unique_names(cls, nodes: list[NodeSettings]) -> list[NodeSettings]:
-        names = [node.name for node in nodes]
-        twice = sorted({name for name in names if names.count(name) > 1})
-        if twice:
-            raise ValueError(f"named twice: {', '.join(twice)}")
-        if not any(node.role is NodeRole.MANAGER for node in nodes):
-            raise ValueError("no node has the role manager")
-        return nodes
-
-    @model_validator(mode="after")
-    def _enough_nodes(self) -> "ClusterSettings":
-        if len(self.registry_nodes) < self.replicas:
-            raise ValueError(
-                f"replicas: {self.replicas} are wanted and nodes holds {len(self.registry_nodes)} registry nodes"
-            )
-        return self
+    def _parts_agree(cls, data: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        return validated(handler, data, disagreements(data) if isinstance(data, Mapping) else ())
 
     @property
     def managers(self) -> list[NodeSettings]:

@@ -1,10 +1,35 @@
 """How the nodes are reached by SSH."""
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+import re
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
 
 from blocks.secret_references import SecretReference, resolve
+from runbook.domain.errors import InvalidConfigError
 from runbook.domain.topology import NodeRole
 from runbook.remote.ssh import SshTarget
+from runbook.remote.ssh_connect import parse_host_key
+
+_PLAIN = re.compile(r"[A-Za-z0-9_.:-]+")
+
+
+def _check_plain(text: str) -> str:
+    """Return the text if it can stand in a command's argument and in HAProxy's configuration."""
+    if not _PLAIN.fullmatch(text):
+        raise ValueError("must be made of letters, digits and _ . : - alone, one at least")
+    return text
+
+
+def _check_host_key(text: str) -> str:
+    try:
+        parse_host_key("host_key", text)
+    except InvalidConfigError as exc:
+        raise ValueError(f"{exc.what}; {exc.next_step}") from None
+    return text
+
+
+Plain = Annotated[str, AfterValidator(_check_plain)]
 
 
 class SshAccess(BaseModel):
@@ -29,13 +54,12 @@ class NodeSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    name: str = Field(min_length=1, description="Name as `docker node ls` shows it")
-    address: str = Field(min_length=1, description="Address that SSH and HTTPS reach")
+    name: Plain = Field(description="Name as `docker node ls` shows it")
+    address: Plain = Field(description="Address that SSH and HTTPS reach")
     port: int = Field(default=22, ge=1, le=65535, description="SSH port")
     role: NodeRole = Field(description="manager runs the control plane, registry may hold a replica")
-    host_key: str = Field(
-        pattern=r"^(ssh-|ecdsa-)\S+ \S+",
-        description="Pinned host key, as in /etc/ssh/ssh_host_ed25519_key.pub",
+    host_key: Annotated[str, AfterValidator(_check_host_key)] = Field(
+        description="Pinned host key, as in /etc/ssh/ssh_host_ed25519_key.pub"
     )
 
     def target(self, access: SshAccess) -> SshTarget:

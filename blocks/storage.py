@@ -2,21 +2,16 @@
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from blocks.secret_references import SecretReference
+from blocks.s3_access import S3Access
 from runbook.domain.storage_settings import S3Place
 
 
-class S3Settings(BaseModel):
+class S3Settings(S3Access):
     """A bucket that all replicas share."""
-
-    model_config = ConfigDict(extra="forbid")
 
     bucket: str = Field(min_length=3, description="Bucket of the registry's images")
     region: str = Field(min_length=1, description="Region of the bucket")
-    endpoint: str | None = Field(default=None, description="For S3-compatible stores; empty for AWS")
     root_directory: str = Field(default="", description="Prefix of the registry's tree in the bucket")
-    access_key: SecretReference
-    secret_key: SecretReference
 
     def place(self) -> S3Place:
         """Return the bucket and folder, without keys."""

@@ -8,7 +8,8 @@ from prefect.futures import PrefectFuture
 
 from blocks.connection import ClusterConnection
 from flows.run import Run
-from runbook.domain.findings import Finding, error_for, tolerate, without_repeats
+from runbook.domain.errors import ForeignFileError
+from runbook.domain.findings import Finding, error_for, lower, tolerate, without_repeats
 from runbook.domain.report import Phase
 from tasks.control_plane import check_control_plane
 from tasks.load_balancer import check_load_balancer
@@ -24,10 +25,12 @@ def preflight(run: Run, *, losable: Sequence[str] = (), only_reads: bool = False
     """Look at everything and raise one error that names every finding that blocks; changes nothing.
 
     Nodes named in `losable` may be unreachable: a restore is for that, and a backup needs a majority alone.
-    A runbook that `only_reads` from them does not need them fit for a new replica either.
+    A runbook that `only_reads` does not need them fit for a new replica either, and leaves the load balancer be.
     """
     looked = look(run)
     run.report.findings = tolerate(run.report.findings, set(losable), only_reads=only_reads)
+    if only_reads:
+        run.report.findings = lower(run.report.findings, ForeignFileError)
     return [run.step(judge, run.report.findings, after=looked)]
 
 

@@ -41,7 +41,8 @@ def cluster_of(topology: Topology) -> dict[str, Any]:
         "transport": "ssh",
         "replicas": 3,
         "storage": {"s3": {"bucket": STORAGE_BUCKET, **_s3(topology, "storage")}},
-        "load_balancer": {"haproxy": _place(topology, BALANCER)},
+        # its first configuration is the lab's own, written by hand
+        "load_balancer": {"haproxy": _place(topology, BALANCER) | {"take_over": True}},
         "vault": {
             "url": f"s3://{VAULT_BUCKET}",
             **_s3(topology, "vault"),

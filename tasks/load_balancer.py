@@ -7,7 +7,7 @@ from runbook.domain.errors import RunbookError
 from runbook.domain.findings import Finding, Level, not_judged, ok
 from runbook.domain.plans import Action, Step
 from runbook.domain.versions import probe_path
-from runbook.remote.haproxy import Backend, render, why_not_up
+from runbook.remote.haproxy import Backend, Front, render, why_not_up
 from runbook.remote.waiting import wait_until
 from tasks.policy import step
 
@@ -21,6 +21,7 @@ def check_load_balancer(cluster: ClusterConnection) -> tuple[Finding, ...]:
     name = cluster.settings.load_balancer.haproxy.name
     try:
         if cluster.load_balancer.read() != _render(cluster, _members(cluster)):
+            cluster.load_balancer.require_replaceable()
             what, next_step = "its pool is not that of the replicas", "install or scale-out sets it"
             return (Finding(Level.WARNING, name, what, next_step),)
         pool = cluster.load_balancer.pool_state()
@@ -64,10 +65,7 @@ def _members(cluster: ClusterConnection) -> tuple[Backend, ...]:
 
 
 def _render(cluster: ClusterConnection, pool: tuple[Backend, ...]) -> str:
-    registry, balancer = cluster.settings.registry, cluster.settings.load_balancer.haproxy
-    return render(
-        pool,
-        probe_path=probe_path(cluster.version),
-        external_host=registry.server_name,
-        stats_port=balancer.stats_port,
-    )
+    balancer = cluster.settings.load_balancer.haproxy
+    host, port = cluster.settings.registry.server
+    front = Front(host, port, balancer.stats_port, balancer.stats_address)
+    return render(pool, probe_path=probe_path(cluster.version), front=front)

@@ -9,7 +9,7 @@ from prefect.runtime import flow_run
 
 from blocks.connection import ClusterConnection
 from runbook.domain.commands import BackupSpec
-from runbook.domain.errors import MismatchError, RefusedError, RunbookError
+from runbook.domain.errors import InvalidConfigError, MismatchError, RefusedError, RunbookError
 from runbook.domain.findings import Finding, Level, from_error, ok
 from runbook.domain.holds import HoldRecord
 from runbook.domain.metadata import ArchiveSummary, why_not_complete
@@ -29,6 +29,7 @@ from runbook.domain.recovery import (
 )
 from runbook.remote.archive import part_of
 from runbook.remote.archive import stream_metadata as stream
+from runbook.remote.encryption import recipient_of
 from runbook.remote.holds import current_hold
 from runbook.remote.image_index import write_index
 from runbook.remote.recovery_points import list_points, publish, write_sidecar
@@ -51,7 +52,26 @@ class Begun:
 
 @step("check vault")
 def check_vault(cluster: ClusterConnection) -> tuple[Finding, ...]:
-    """Return whether the vault can be read, how old its newest verified point is, and what a dead run left."""
+    """Return whether the vault can be read, how old its newest verified point is, and what a dead run left.
+
+    The identity is among it: one that opens nothing would be noticed after hours, when a point is proven.
+    """
+    return (*_check_identity(cluster), *_check_points(cluster))
+
+
+def _check_identity(cluster: ClusterConnection) -> tuple[Finding, ...]:
+    try:
+        recipient = recipient_of(cluster.identity)
+    except RunbookError as error:
+        return (from_error(error),)
+    if recipient in cluster.settings.vault.recipients:
+        return ()
+    what = f"it opens what is encrypted for {recipient}, which is none of vault.recipients"
+    next_step = "name that key in vault.recipients too, or the identity of one that stands there"
+    return (Finding(Level.BLOCKS, "vault.identity", what, next_step, InvalidConfigError),)
+
+
+def _check_points(cluster: ClusterConnection) -> tuple[Finding, ...]:
     vault = cluster.settings.vault.url
     try:
         newest = newest_verified(list_points(cluster.vault, cluster.name))

@@ -1,6 +1,7 @@
 """The registry's storage: reachable, and configured in the registry as the cluster file says."""
 
 from prefect import get_run_logger
+from pydantic import SecretStr
 
 from blocks.connection import ClusterConnection
 from blocks.secret_references import resolve
@@ -41,13 +42,14 @@ def ensure_storage(cluster: ClusterConnection) -> Step:
 
 
 def _with_keys(cluster: ClusterConnection) -> S3StorageSettings:
+    """Return the bucket with its keys; without keys the registry's nodes use their instance role."""
     s3 = cluster.settings.storage.s3
     return S3StorageSettings(
         bucket=s3.bucket,
         region=s3.region,
         endpoint=s3.endpoint or "",
         root_directory=s3.root_directory,
-        access_key=resolve(s3.access_key).get_secret_value(),
-        secret_key=resolve(s3.secret_key),
+        access_key=resolve(s3.access_key).get_secret_value() if s3.access_key else "",
+        secret_key=resolve(s3.secret_key) if s3.secret_key else SecretStr(""),
         secure=not (s3.endpoint or "").startswith("http://"),
     )

@@ -34,7 +34,7 @@ def test_an_invalid_cluster_file_is_refused_with_all_its_problems_at_once(bare, 
     assert re.search(r"cluster\.yaml: 5 problems: ", ended.words)
     for place in ("replicas", "control_plane.password", "nodes[2].host_key", "nodes[3].role", "vault.url"):
         assert f" {place}: " in ended.words
-    assert "\nNext: correct them, then run again" in ended.words
+    assert "\nNext: correct the file, then run again" in ended.words
     assert "in clear text" not in ended.stdout + ended.stderr
     assert ended.state["message"].endswith(ended.words)
 

@@ -94,10 +94,11 @@ def test_a_point_of_another_version_is_refused(ruined, world, altered):
 
 
 def test_a_point_that_the_given_identity_does_not_open_is_refused(ruined, world, altered, tmp_path):
-    other = str(x25519.Identity.generate())
+    key = x25519.Identity.generate()
+    other = str(key)
     (tmp_path / "identity").write_text(other)
-    file = altered(lambda content: content["vault"].update(identity=f"file:{tmp_path}/identity"))
-    ended = runbook(*APPROVED, cluster=file)
+    vault = {"identity": f"file:{tmp_path}/identity", "recipients": [str(key.to_public())]}
+    ended = runbook(*APPROVED, cluster=altered(lambda content: content["vault"].update(vault)))
     what = "3 things are wrong with it, first: .* cannot be decrypted"
     assert_failed(ended, MismatchError, f"recovery point {world.points[0]}", what, "nothing was touched")
     assert other not in ended.stderr

@@ -5,18 +5,21 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from pydantic import SecretStr
 
 from blocks.cluster import RegistryCluster
 from runbook.domain.commands import BackupSpec, InstallSpec, JoinSpec
-from runbook.domain.errors import RefusedError, RunbookError
+from runbook.domain.errors import ForeignFileError, RefusedError, RunbookError
 from runbook.domain.health import ClusterSeen, Replica
 from runbook.domain.topology import NodeSpec
 from runbook.domain.versions import parse_version
 from runbook.remote.bootstrapper import InstallResult, JoinResult
 from runbook.remote.control_plane_api import ControlPlaneNode
+from runbook.remote.encryption import generate_identity
 from runbook.remote.haproxy import ServerState
+from runbook.remote.haproxy_file import MARKER
 from runbook.remote.vault_file import FileVault
 from tests.fakes.clusters import IDS, alive, registry_nodes
 from tests.fakes.scheduler import FakeScheduler
@@ -64,15 +67,21 @@ class FakeArchive(io.BytesIO):
 
 @dataclass
 class FakeBalancer:
-    """Takes a configuration and finds every server of it up at once."""
+    """Takes a configuration and finds every server of it up at once; keeps what a person wrote."""
 
     text: str = ""
     applied: int = 0
+    take_over: bool = False
 
     def read(self) -> str:
         return self.text
 
+    def require_replaceable(self) -> None:
+        if self.text and MARKER not in self.text and not self.take_over:
+            raise ForeignFileError("lb-1", "haproxy.cfg was written by hand", "set `take_over: true`")
+
     def apply(self, text: str) -> None:
+        self.require_replaceable()
         self.text = text
         self.applied += 1
 
@@ -119,10 +128,17 @@ class FakeCluster:
         self.registry_nodes: tuple[NodeSpec, ...] = registry_nodes(4)
         self.bootstrapper = FakeBootstrapper(self)
         self.load_balancer = FakeBalancer()
-        self.admin = FakeScheduler()
+        self.scheduler = FakeScheduler()
         self.plane = FakeControlPlane({node.name: "ready" for node in self.settings.nodes})
         self.vault = FileVault(self.folder)
+        self.identity, recipient = generate_identity()
+        self.settings.vault.recipients = [recipient]
         self.ports = None
+
+    @property
+    def admin(self) -> Any:
+        """What of the administration API is there."""
+        return self.scheduler
 
     @property
     def seen(self) -> ClusterSeen:

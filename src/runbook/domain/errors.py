@@ -3,7 +3,8 @@
 RunbookError
 ├── UnreachableError      may heal by itself: try again
 ├── RefusedError          the operator must act
-│   └── LockedError       another runbook holds the cluster
+│   ├── LockedError       another runbook holds the cluster
+│   └── ForeignFileError  a file that a person wrote would be replaced
 ├── InvalidConfigError    the cluster file or an argument is wrong
 ├── NotReadyError         a wait ended; the reason is the last "not yet"
 └── MismatchError         two things that must be equal are not
@@ -61,6 +62,10 @@ class LockedError(RefusedError):
     """Another runbook holds the cluster's lock."""
 
     exit_status = ExitStatus.LOCKED
+
+
+class ForeignFileError(RefusedError):
+    """The file is neither ours nor its package's: a person wrote it, and it may serve other things."""
 
 
 class InvalidConfigError(RunbookError):

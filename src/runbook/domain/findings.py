@@ -73,6 +73,14 @@ def tolerate(
     )
 
 
+def lower(findings: Iterable[Finding], kind: type[RunbookError]) -> tuple[Finding, ...]:
+    """Return the findings with what blocks and is of this kind lowered to warnings."""
+    return tuple(
+        replace(f, level=Level.WARNING) if f.level is Level.BLOCKS and issubclass(f.error, kind) else f
+        for f in findings
+    )
+
+
 _GRAVEST_FIRST = (InvalidConfigError, RefusedError, MismatchError, NotReadyError)
 
 

@@ -51,6 +51,11 @@ def recipient_of(identity: SecretStr) -> str:
     return str(_identity(identity).to_public())
 
 
+def canonical_recipient(text: str) -> str:
+    """Return a public key as `recipient_of` writes it; InvalidConfigError where it is none."""
+    return str(_recipient(text))
+
+
 def encrypt_stream(source: Source, sink: Sink, recipients: Sequence[str]) -> None:
     """Write what `source` yields to `sink`, for any one of the recipients to open.
 

@@ -12,29 +12,20 @@ from typing import cast
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from runbook.domain.errors import MismatchError, RefusedError
+from runbook.domain.errors import MismatchError
+from runbook.remote.haproxy_file import MARKER, HaproxyFile
 from runbook.remote.ssh import SshConnection
 
 logger = logging.getLogger(__name__)
 
+HTTP_PORT = 80
 STATS_PORT = 8181
+LOOPBACK = "127.0.0.1"
+EVERYWHERE = "*"
 CONFIG_PATH = "/etc/haproxy/haproxy.cfg"
 _POOL = "replicas_https"
 _QUESTION = b"GET /;csv HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
 _SAFE_NAME = re.compile(r"[A-Za-z0-9_.:-]+")
-_ALERT = re.compile(r"^\[ALERT\]\s*(?:\(\d+\)\s*:\s*)?(?P<text>.*)$", re.MULTILINE)
-
-_APPLY = """
-set -e
-path=$1; new=$2
-[ ! -e "$path" ] || cp -p "$path" "$path.previous"
-mv -f "$new" "$path"
-service haproxy reload || service haproxy restart
-"""
-_BACK = """
-[ ! -e "$1.previous" ] || cp -p "$1.previous" "$1"
-service haproxy reload || service haproxy restart
-"""
 
 
 @dataclass(frozen=True)
@@ -45,6 +36,22 @@ class Backend:
     address: str
     https_port: int = 443
     http_port: int = 80
+
+
+@dataclass(frozen=True)
+class Front:
+    """What the load balancer is called and listens on; its statistics are read over loopback in any case."""
+
+    host: str
+    https_port: int = 443
+    stats_port: int = STATS_PORT
+    stats_address: str = LOOPBACK
+
+    @property
+    def stats_addresses(self) -> tuple[str, ...]:
+        """The addresses of the statistics page."""
+        apart = self.stats_address not in {LOOPBACK, EVERYWHERE}
+        return (LOOPBACK, self.stats_address) if apart else (self.stats_address,)
 
 
 @dataclass(frozen=True)
@@ -60,11 +67,9 @@ class ServerState:
         return self.status == "UP" and not self.why.startswith(("INI", "*"))
 
 
-def render(
-    pool: Sequence[Backend], *, probe_path: str, external_host: str, stats_port: int = STATS_PORT
-) -> str:
+def render(pool: Sequence[Backend], *, probe_path: str, front: Front) -> str:
     """Return the configuration for this pool, in order of name."""
-    for text in [external_host, *(value for backend in pool for value in (backend.name, backend.address))]:
+    for text in [front.host, *(value for backend in pool for value in (backend.name, backend.address))]:
         if not _SAFE_NAME.fullmatch(text):
             raise ValueError(f"'{text}' cannot stand in HAProxy's configuration")
     environment = Environment(
@@ -76,8 +81,9 @@ def render(
     return environment.get_template("haproxy.cfg.j2").render(
         pool=sorted(pool, key=lambda backend: backend.name),
         probe_path=probe_path,
-        external_host=external_host,
-        stats_port=stats_port,
+        front=front,
+        http_port=HTTP_PORT,
+        marker=MARKER,
     )
 
 
@@ -100,41 +106,36 @@ class HaproxyOverSsh:
     """HAProxy on a machine that SSH reaches."""
 
     def __init__(
-        self, connection: SshConnection, config_path: str = CONFIG_PATH, stats_port: int = STATS_PORT
+        self,
+        connection: SshConnection,
+        config_path: str = CONFIG_PATH,
+        stats_port: int = STATS_PORT,
+        *,
+        take_over: bool = False,
     ) -> None:
         self._connection = connection
         self._where = connection.target.name
-        self._path = config_path
+        self._file = HaproxyFile(connection, config_path, take_over=take_over)
         self._stats_port = stats_port
 
     def read(self) -> str:
         """Return the configuration as it is, empty when there is none."""
-        done = self._connection.run(("sh", "-c", '[ ! -e "$1" ] || cat "$1"', "sh", self._path))
-        if done.status != 0:
-            raise self._refusal(f"{self._path} cannot be read: {_words(done.stderr)}")
-        return done.stdout.decode(errors="replace")
+        return self._file.read()
+
+    def require_replaceable(self) -> None:
+        """Raise ForeignFileError where the configuration is somebody else's."""
+        self._file.require_replaceable()
 
     def apply(self, text: str) -> None:
         """Leave HAProxy running with `text`; an invalid one changes nothing, a failed reload is taken back."""
-        new = f"{self._path}.new"
-        self._connection.put_file(new, text.encode(), 0o644)
-        checked = self._connection.run(("haproxy", "-c", "-f", new))
-        if checked.status != 0:
-            self._connection.run(("rm", "-f", new))
-            raise self._refusal(f"HAProxy refuses the new configuration: {_alert(checked.stderr)}")
-        done = self._connection.run(("sh", "-c", _APPLY, "sh", self._path, new))
-        if done.status != 0:
-            self._connection.run(("sh", "-c", _BACK, "sh", self._path))
-            raise self._refusal(f"HAProxy could not be reloaded: {_words(done.stdout + done.stderr)}")
+        self._file.require_replaceable()
+        self._file.replace(text)
         logger.info("%s: HAProxy runs with a new configuration", self._where)
 
     def pool_state(self) -> dict[str, ServerState]:
         """Return what HAProxy thinks of each replica of its pool."""
         answer = self._connection.ask_local_port(self._stats_port, _QUESTION)
         return parse_pool(self._where, _body(answer).decode(errors="replace"))
-
-    def _refusal(self, what: str) -> RefusedError:
-        return RefusedError(self._where, what, "read HAProxy's log there, mend the cause, then rerun")
 
 
 def parse_pool(where: str, table: str) -> dict[str, ServerState]:
@@ -175,13 +176,3 @@ def _body(answer: bytes) -> bytes:
 def _why(row: Mapping[str, str]) -> str:
     parts = (row.get("check_status"), row.get("check_code"), row.get("last_chk") or row.get("check_desc"))
     return " ".join(part for part in parts if part)
-
-
-def _alert(stderr: bytes) -> str:
-    text = stderr.decode(errors="replace")
-    found = [match["text"].strip() for match in _ALERT.finditer(text)]
-    return found[0] if found else _words(stderr)
-
-
-def _words(output: bytes) -> str:
-    return "; ".join(output.decode(errors="replace").strip().splitlines()) or "no reason given"

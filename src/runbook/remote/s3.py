@@ -1,5 +1,6 @@
 """S3: one place where a client is made, a bucket is listed and its errors become ours."""
 
+import ssl
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -22,7 +23,7 @@ from botocore.exceptions import ConnectionError as BotoConnectionError
 from botocore.utils import parse_timestamp
 from pydantic import SecretStr
 
-from runbook.domain.errors import RefusedError, RunbookError, UnreachableError
+from runbook.domain.errors import InvalidConfigError, RefusedError, RunbookError, UnreachableError
 from runbook.remote.vault import AlreadyThereError, NotThereError
 
 if TYPE_CHECKING:
@@ -50,8 +51,7 @@ class S3Settings:
     region: str = "us-east-1"
     access_key: str | None = None
     secret_key: SecretStr | None = None
-    session_token: SecretStr | None = None
-    ca_bundle: str | None = None
+    ca_file: str | None = None
     attempts: int = 5
 
 
@@ -60,15 +60,14 @@ def connect(settings: S3Settings) -> "S3Client":
     session = botocore.session.get_session()
     # botocore parses each listed time with dateutil, which is most of the cost of a listing
     session.get_component("response_parser_factory").set_parser_defaults(timestamp_parser=_parse_time)
-    options: dict[str, Any] = {"verify": settings.ca_bundle} if settings.ca_bundle else {}
+    options: dict[str, Any] = {"verify": _trusted(settings.ca_file)} if settings.ca_file else {}
     with s3_errors(settings.endpoint_url or "s3"):
         return boto3.Session(botocore_session=session).client(
             "s3",
             endpoint_url=settings.endpoint_url,
             region_name=settings.region,
             aws_access_key_id=settings.access_key,
-            aws_secret_access_key=_revealed(settings.secret_key),
-            aws_session_token=_revealed(settings.session_token),
+            aws_secret_access_key=settings.secret_key.get_secret_value() if settings.secret_key else None,
             config=_config(settings),
             **options,
         )
@@ -86,8 +85,16 @@ def _config(settings: S3Settings) -> Config:
     )
 
 
-def _revealed(secret: SecretStr | None) -> str | None:
-    return secret.get_secret_value() if secret else None
+def _trusted(ca_file: str) -> str:
+    """Return the path; a file that holds no certificate would look like an endpoint that is down."""
+    try:
+        ssl.create_default_context(cafile=ca_file)
+    except OSError as exc:
+        reason = "it holds no certificate" if isinstance(exc, ssl.SSLError) else str(exc.strerror)
+        raise InvalidConfigError(
+            f"ca_file {ca_file}", f"cannot be used: {reason}", "write the CA of the S3 endpoint there, PEM"
+        ) from exc
+    return ca_file
 
 
 def _parse_time(value: str) -> datetime:

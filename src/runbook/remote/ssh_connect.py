@@ -27,7 +27,7 @@ def connect(
     where: str, address: tuple[str, int], login: tuple[str, str], host_key: str, timeout: float
 ) -> paramiko.Transport:
     """Return a transport to `address`, logged in as (user, private key), that presented `host_key`."""
-    pinned = _parse_host_key(where, host_key)
+    pinned = parse_host_key(where, host_key)
     key = _parse_private_key(where, login[1])
     try:
         sock = socket.create_connection(address, timeout)
@@ -57,16 +57,24 @@ def _make_transport(sock: socket.socket, pinned: paramiko.PKey, timeout: float) 
     return transport
 
 
-def _parse_host_key(where: str, text: str) -> paramiko.PKey:
+def parse_host_key(where: str, text: str) -> paramiko.PKey:
+    """Return the public key of a line such as `ssh-ed25519 AAAA… comment`."""
     try:
         kind, encoded = text.split()[:2]
-        return paramiko.PKey.from_type_string(kind, base64.b64decode(encoded, validate=True))
+        return _whole_key(kind, base64.b64decode(encoded, validate=True))
     except KEY_FAILURES as error:
         raise InvalidConfigError(
             where,
             "its pinned host key is not a public key such as 'ssh-ed25519 AAAA…'",
             "copy the line from the node's /etc/ssh/ssh_host_ed25519_key.pub",
         ) from error
+
+
+def _whole_key(kind: str, encoded: bytes) -> paramiko.PKey:
+    key = paramiko.PKey.from_type_string(kind, encoded)
+    if key.asbytes() != encoded:  # paramiko fills a key that was cut off with zeros
+        raise ValueError("the key is cut off, or something follows it")
+    return key
 
 
 def _parse_private_key(where: str, text: str) -> paramiko.PKey:

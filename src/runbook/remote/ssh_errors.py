@@ -59,7 +59,7 @@ EXPLANATIONS: tuple[tuple[type[Exception], type[RunbookError], str], ...] = (
     (EOFError, UnreachableError, _NETWORK),
 )
 SSH_FAILURES: tuple[type[Exception], ...] = tuple(cause for cause, _, _ in EXPLANATIONS)
-KEY_FAILURES: tuple[type[Exception], ...] = (ValueError, *SSH_FAILURES)
+KEY_FAILURES: tuple[type[Exception], ...] = (ValueError, OverflowError, *SSH_FAILURES)  # a negative modulus
 
 
 def explain(where: str, doing: str, error: Exception) -> RunbookError:

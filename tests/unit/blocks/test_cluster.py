@@ -8,6 +8,7 @@ import yaml
 
 from blocks.cluster import RegistryCluster, load_cluster
 from runbook.domain.errors import InvalidConfigError
+from runbook.remote.encryption import generate_identity
 
 EXAMPLES = Path(__file__).parents[3] / "deployments" / "examples"
 
@@ -18,6 +19,15 @@ def change(tmp_path: Path, edit: Callable[[dict[str, Any]], object]) -> Path:
     path = tmp_path / "cluster.yaml"
     path.write_text(yaml.safe_dump(document), encoding="utf-8")
     return path
+
+
+NO_HOST_KEY = "nodes[0].host_key: its pinned host key is not a public key such as 'ssh-ed25519 AAAA…'; copy"
+BAD_HOST_KEYS = (
+    "no",
+    "ssh-ed25519 !!!",
+    "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIEXAMPLEmanager1",  # cut off
+    "ssh-rsa AAAAC3NzaC1lZDI1NTE5AAAAIBFpBhpQySsr3qQXM3rEgiFMDd5zuKtMAGxIq7SF3fix",  # a key of another type
+)
 
 
 @pytest.mark.parametrize("example", sorted(EXAMPLES.glob("*.yaml")), ids=lambda path: path.name)
@@ -47,6 +57,71 @@ def test_all_problems_are_named_at_once_each_with_its_path(tmp_path: Path) -> No
         assert f"{path}: " in invalid.value.what
 
 
+def test_what_the_parts_disagree_about_is_told_beside_what_is_wrong_in_a_part(tmp_path: Path) -> None:
+    def spoil(document: dict[str, Any]) -> None:
+        document["nodes"][1]["port"] = "ssh"
+        document["nodes"][2]["address"] = document["nodes"][3]["address"]
+        document["replicas"] = 5
+        document["registry"]["version"] = "latest"
+        document["storage"]["s3"].pop("access_key")
+        document["storage"]["s3"]["region"] = ""
+
+    with pytest.raises(InvalidConfigError) as invalid:
+        RegistryCluster.from_file(change(tmp_path, spoil))
+    assert invalid.value.what.startswith("6 problems: ")
+    for path in (
+        "nodes[1].port",
+        "nodes[3].address",
+        "replicas",
+        "registry.version",
+        "storage.s3.access_key",
+        "storage.s3.region",
+    ):
+        assert f"{path}: " in invalid.value.what
+
+
+def test_a_private_key_among_the_recipients_is_refused_and_not_repeated(tmp_path: Path) -> None:
+    secret = generate_identity()[0].get_secret_value()
+    with pytest.raises(InvalidConfigError, match="is no age public key") as invalid:
+        RegistryCluster.from_file(change(tmp_path, lambda d: d["vault"].update(recipients=[secret])))
+    assert secret not in "".join(traceback.format_exception(invalid.value))
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        lambda d: d.update(nodes=[None, {"role": []}, "dtr1"], replicas=None, load_balancer=[]),
+        lambda d: d.update(registry=None, storage={"s3": []}, vault=1, nodes={"dtr1": {}}),
+        lambda d: d.clear(),
+    ],
+)
+def test_a_document_of_another_shape_is_an_invalid_cluster_file_and_no_bug(
+    tmp_path: Path, edit: Callable[[dict[str, Any]], object]
+) -> None:
+    with pytest.raises(InvalidConfigError, match="problems: "):
+        RegistryCluster.from_file(change(tmp_path, edit))
+
+
+def test_without_keys_the_machines_own_credentials_are_used(tmp_path: Path) -> None:
+    def strip(document: dict[str, Any]) -> None:
+        for place in (document["storage"]["s3"], document["vault"]):
+            del place["access_key"], place["secret_key"]
+
+    settings = RegistryCluster.from_file(change(tmp_path, strip)).settings
+    for access in (settings.storage.s3, settings.vault):
+        reached = access.reached_in("eu-west-1")
+        assert (reached.access_key, reached.secret_key) == (None, None)
+
+
+def test_the_port_of_the_external_url_is_443_if_it_names_none(tmp_path: Path) -> None:
+    def at(url: str) -> tuple[str, int]:
+        path = change(tmp_path, lambda d: d["registry"].update(external_url=url))
+        return RegistryCluster.from_file(path).settings.registry.server
+
+    assert at("https://registry.example.com") == ("registry.example.com", 443)
+    assert at("https://registry.example.com:4443") == ("registry.example.com", 4443)
+
+
 def test_a_secret_written_into_the_file_is_refused_and_not_repeated(tmp_path: Path) -> None:
     with pytest.raises(InvalidConfigError) as invalid:
         RegistryCluster.from_file(change(tmp_path, lambda d: d["control_plane"].update(password="hunter2")))
@@ -59,11 +134,52 @@ def test_a_secret_written_into_the_file_is_refused_and_not_repeated(tmp_path: Pa
     [
         (lambda d: d.update(replicas=4), "replicas: 4 is even"),
         (lambda d: d.update(replicas=7), "7 are wanted and nodes holds 4 registry nodes"),
-        (lambda d: d["nodes"][1].update(name="msr-2"), "named twice: msr-2"),
+        (lambda d: d["nodes"][1].update(name="msr-2"), "nodes[2].name: msr-2 is the name of nodes[1] too"),
+        (
+            lambda d: d["load_balancer"]["haproxy"].update(name="msr-2"),
+            "load_balancer.haproxy.name: msr-2 is the name of nodes[2] too",
+        ),
+        (
+            lambda d: d["nodes"][3].update(address="192.0.2.21"),
+            "nodes[3].address: 192.0.2.21 is the address of nodes[1] too",
+        ),
         (lambda d: d["nodes"].pop(0), "no node has the role manager"),
         (lambda d: d["control_plane"].pop("ca_file"), "give either ca_file or insecure_tls: true"),
         (lambda d: d.pop("vault"), "vault: Field required"),
-        (lambda d: d["nodes"][0].update(host_key="no"), "nodes[0].host_key"),
+        *((lambda d, t=text: d["nodes"][0].update(host_key=t), NO_HOST_KEY) for text in BAD_HOST_KEYS),
+        (lambda d: d["nodes"][0].update(name="msr 1"), "nodes[0].name: must be made of letters"),
+        (
+            lambda d: d["vault"]["recipients"].append("notakey"),
+            "vault.recipients[1]: is no age public key; write the age1… that `age-keygen -y` shows",
+        ),
+        (
+            lambda d: d["registry"].update(external_url="https://registry.example.com/v2"),
+            "registry.external_url: must be https://HOST or https://HOST:PORT",
+        ),
+        (
+            lambda d: d["registry"].update(external_url="https://registry.example.com:70000"),
+            "registry.external_url: must be https://HOST or https://HOST:PORT",
+        ),
+        (
+            lambda d: d["registry"].update(external_url="https://registry.example.com:80"),
+            "registry.external_url: port 80 is where the load balancer takes plain HTTP",
+        ),
+        (
+            lambda d: d["registry"].update(external_url="https://registry.example.com:8181"),
+            "load_balancer.haproxy.stats_port: the load balancer serves the registry on port 8181",
+        ),
+        (
+            lambda d: d["load_balancer"]["haproxy"].update(stats_address="lb-1"),
+            "load_balancer.haproxy.stats_address: must be an IPv4 address of the load balancer, or *",
+        ),
+        (
+            lambda d: d["storage"]["s3"].pop("secret_key"),
+            "storage.s3.secret_key: is missing beside access_key; give both, or neither",
+        ),
+        (
+            lambda d: d["vault"].pop("access_key"),
+            "vault.access_key: is missing beside secret_key; give both, or neither",
+        ),
     ],
 )
 def test_each_mistake_is_told_in_words(

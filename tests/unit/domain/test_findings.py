@@ -1,9 +1,10 @@
-from runbook.domain.errors import MismatchError, RefusedError, UnreachableError
+from runbook.domain.errors import ForeignFileError, MismatchError, RefusedError, UnreachableError
 from runbook.domain.findings import (
     Finding,
     Level,
     error_for,
     from_error,
+    lower,
     not_judged,
     ok,
     tolerate,
@@ -51,6 +52,12 @@ def test_what_could_not_be_judged_has_its_own_row_unless_the_error_is_there() ->
     )
     assert not_judged("lb1", error) == (WRONG_KEY, beside)
     assert not_judged("dtr2", error) == (WRONG_KEY,)
+
+
+def test_one_kind_of_refusal_is_lowered_and_no_other() -> None:
+    by_hand = from_error(ForeignFileError("lb1", "written by hand", "take it over"))
+    lowered = lower([by_hand, WRONG_KEY, ok("dtr1", "fine")], ForeignFileError)
+    assert [finding.level for finding in lowered] == [Level.WARNING, Level.BLOCKS, Level.OK]
 
 
 def test_silence_is_tolerated_only_where_a_node_may_be_lost_and_only_silence() -> None:

@@ -1,7 +1,7 @@
 import pytest
 
 from runbook.domain.errors import MismatchError
-from runbook.remote.haproxy import Backend, ServerState, parse_pool, render, why_not_up
+from runbook.remote.haproxy import Backend, Front, ServerState, parse_pool, render, why_not_up
 
 POOL = [Backend("dtr2", "198.18.0.12", 4443), Backend("dtr1", "198.18.0.11")]
 UP = ServerState("UP", "L7OK 200 Layer7 check passed")
@@ -14,8 +14,8 @@ replicas_http,dtr1,UP,L7OK,200,,
 """
 
 
-def rendered(*pool: Backend) -> str:
-    return render(pool, probe_path="/_ping", external_host="198.18.0.40")
+def rendered(*pool: Backend, front: Front | None = None) -> str:
+    return render(pool, probe_path="/_ping", front=front or Front("198.18.0.40"))
 
 
 def test_tls_passes_through_and_every_replica_is_asked_for_itself() -> None:
@@ -29,6 +29,16 @@ def test_tls_passes_through_and_every_replica_is_asked_for_itself() -> None:
 
 def test_the_plain_port_is_probed_by_https_too() -> None:
     assert "server dtr2 198.18.0.12:80 check port 4443 check-ssl verify none" in rendered(*POOL)
+
+
+def test_the_statistics_are_shown_to_the_machine_itself_and_to_whom_the_cluster_file_says() -> None:
+    def binds(address: str) -> list[str]:
+        text = rendered(front=Front("registry.example", 4443, 8282, address))
+        return [line.strip() for line in text.splitlines() if "bind" in line]
+
+    assert binds("127.0.0.1") == ["bind *:4443", "bind *:80", "bind 127.0.0.1:8282"]
+    assert binds("198.18.0.5")[2:] == ["bind 127.0.0.1:8282", "bind 198.18.0.5:8282"]
+    assert binds("*")[2:] == ["bind *:8282"]
 
 
 def test_the_same_pool_gives_the_same_text_in_any_order() -> None:

@@ -40,7 +40,15 @@ def test_refuses_a_server_that_has_no_key_of_the_pinned_kind() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "ssh-ed25519", "ssh-ed25519 !!!", "ssh-strange AAAA", "ssh-ed25519 AAAA"]
+    "text",
+    [
+        "",
+        "ssh-ed25519",
+        "ssh-ed25519 !!!",
+        "ssh-strange AAAA",
+        "ssh-ed25519 AAAA",
+        "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIEXAMPLEmanager1",
+    ],
 )
 def test_a_pinned_key_that_is_none_is_a_fault_of_the_cluster_file(text: str) -> None:
     with SshServer(ends_well) as server, pytest.raises(InvalidConfigError, match="pinned host key"):

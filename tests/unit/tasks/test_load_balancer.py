@@ -1,4 +1,4 @@
-from runbook.domain.errors import RefusedError
+from runbook.domain.errors import ForeignFileError, RefusedError
 from runbook.domain.findings import Level, from_error
 from runbook.domain.plans import Action
 from tasks.load_balancer import check_load_balancer, ensure_pool
@@ -18,6 +18,23 @@ def test_a_new_replica_changes_the_pool(cluster: FakeCluster) -> None:
     ensure_pool.fn(cluster)
     cluster.replicas.append(alive(3))
     assert ensure_pool.fn(cluster).what == "pool of dtr1, dtr3"
+
+
+def test_a_configuration_written_by_hand_is_found_before_anything_is_touched(cluster: FakeCluster) -> None:
+    cluster.load_balancer.text = "frontend intranet\n    bind *:443\n"
+    (finding,) = check_load_balancer.fn(cluster)
+    assert (finding.level, finding.where, finding.error) == ("blocks", "lb-1", ForeignFileError)
+    cluster.load_balancer.take_over = True
+    (finding,) = check_load_balancer.fn(cluster)
+    assert (finding.level, finding.what) == ("warning", "its pool is not that of the replicas")
+
+
+def test_the_load_balancer_listens_on_the_port_of_the_external_url(cluster: FakeCluster) -> None:
+    cluster.settings.registry.external_url = "https://registry.example.com:4443"
+    cluster.replicas = [alive(1)]
+    ensure_pool.fn(cluster)
+    binds = [line.strip() for line in cluster.load_balancer.text.splitlines() if "bind" in line]
+    assert binds == ["bind *:4443", "bind *:80", "bind 127.0.0.1:8181"]
 
 
 def test_volumes_without_containers_are_no_member_of_the_pool(cluster: FakeCluster) -> None:

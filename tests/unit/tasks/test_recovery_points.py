@@ -1,9 +1,11 @@
 import io
 import tarfile
+from pathlib import Path
 
 import pytest
 
-from runbook.domain.errors import MismatchError, RefusedError
+from blocks.connection import ClusterConnection
+from runbook.domain.errors import InvalidConfigError, MismatchError, RefusedError
 from runbook.domain.metadata import expected_tables
 from runbook.domain.versions import parse_version
 from runbook.remote.encryption import generate_identity
@@ -30,8 +32,6 @@ def archive_of(version: str = "2.9.29") -> bytes:
 @pytest.fixture
 def begun(cluster: FakeCluster) -> Begun:
     cluster.replicas = [alive(1)]
-    _, recipient = generate_identity()
-    cluster.settings.vault.recipients = [recipient]
     return begin_point.fn(cluster)
 
 
@@ -89,3 +89,26 @@ def test_a_point_is_read_from_a_healthy_replica(cluster: FakeCluster) -> None:
 def test_an_empty_vault_is_a_warning_and_blocks_nothing(cluster: FakeCluster) -> None:
     (finding,) = check_vault.fn(cluster)
     assert (finding.level, finding.what) == ("warning", "there is no verified recovery point")
+
+
+def test_an_identity_that_opens_nothing_blocks(cluster: FakeCluster) -> None:
+    cluster.identity, recipient = generate_identity()
+    finding, _ = check_vault.fn(cluster)
+    assert (finding.level, finding.where, finding.error) == ("blocks", "vault.identity", InvalidConfigError)
+    assert f"encrypted for {recipient}, which is none of vault.recipients" in finding.what
+    cluster.settings.vault.recipients.append(recipient)
+    assert [found.level for found in check_vault.fn(cluster)] == ["warning"]
+
+
+def test_an_identity_that_is_not_there_blocks_and_is_named(tmp_path: Path) -> None:
+    cluster = FakeCluster(tmp_path)
+    settings = cluster.settings.vault.model_copy(update={"identity": f"file:{tmp_path}/absent"})
+    connection = ClusterConnection(
+        cluster.settings.model_copy(
+            update={"vault": settings.model_copy(update={"url": f"file://{tmp_path}"})}
+        )
+    )
+    finding, _ = check_vault.fn(connection)
+    assert (finding.level, finding.where) == ("blocks", f"file:{tmp_path}/absent")
+    assert finding.what == "cannot be read: No such file or directory"
+    assert finding.next_step == "write the secret there, mode 0600"

@@ -1,0 +1,72 @@
+"""What the parts of a cluster file must agree on, judged in the document as it was written.
+
+What is invalid by itself cannot be compared: it is left to the validation of its field.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from blocks.external_url import HTTPS, host_and_port
+from blocks.problems import Path, Problem, path_text
+from runbook.domain.topology import NodeRole, why_not_count
+from runbook.remote.haproxy import HTTP_PORT, STATS_PORT
+
+_BALANCER = ("load_balancer", "haproxy")
+Machine = tuple[Path, Mapping[str, Any]]
+
+
+def disagreements(document: Mapping[str, Any]) -> Iterator[Problem]:
+    """Yield every contradiction between two parts of the document."""
+    listed = document.get("nodes")
+    entries = listed if isinstance(listed, list) else []
+    nodes: list[Machine] = [
+        (("nodes", i), node) for i, node in enumerate(entries) if isinstance(node, Mapping)
+    ]
+    balancer = _at(document, *_BALANCER)
+    machines = [*nodes, *([(_BALANCER, balancer)] if isinstance(balancer, Mapping) else [])]
+    yield from _given_twice(machines, "name")
+    yield from _given_twice(nodes, "address")
+    yield from _roles(nodes, document.get("replicas"))
+    yield from _ports(document)
+
+
+def _given_twice(machines: Sequence[Machine], key: str) -> Iterator[Problem]:
+    first: dict[str, Path] = {}
+    for path, machine in machines:
+        value = machine.get(key)
+        if not isinstance(value, str) or not value:
+            continue
+        if value in first:
+            yield Problem((*path, key), f"{value} is the {key} of {path_text(first[value])} too")
+        first.setdefault(value, path)
+
+
+def _roles(nodes: Sequence[Machine], replicas: Any) -> Iterator[Problem]:
+    roles = [node.get("role") for _, node in nodes]
+    if not roles or not all(isinstance(role, str) and role in set(NodeRole) for role in roles):
+        return
+    if NodeRole.MANAGER not in roles:
+        yield Problem(("nodes",), "no node has the role manager")
+    count = roles.count(NodeRole.REGISTRY)
+    if isinstance(replicas, int) and not why_not_count(replicas) and count < replicas:
+        what = f"{replicas} are wanted and nodes holds {count} registry nodes"
+        yield Problem(("replicas",), what)
+
+
+def _ports(document: Mapping[str, Any]) -> Iterator[Problem]:
+    """Yield what would make the load balancer listen twice on one port."""
+    place = host_and_port(_at(document, "registry", "external_url"))
+    port = place[1] if place else HTTPS
+    if port == HTTP_PORT:
+        what = f"port {port} is where the load balancer takes plain HTTP; choose another"
+        yield Problem(("registry", "external_url"), what)
+    statistics = _at(document, *_BALANCER, "stats_port") or STATS_PORT
+    if str(statistics) in {str(port), str(HTTP_PORT)}:
+        what = f"the load balancer serves the registry on port {statistics}; choose another"
+        yield Problem((*_BALANCER, "stats_port"), what)
+
+
+def _at(document: Any, *path: str) -> Any:
+    for key in path:
+        document = document.get(key) if isinstance(document, Mapping) else None
+    return document
