@@ -6,28 +6,37 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from pydantic import SecretStr
+
 from blocks.cluster import RegistryCluster
-from runbook.domain.commands import BackupSpec, InstallSpec, JoinSpec
+from runbook.domain.commands import BackupSpec, InstallSpec, JoinSpec, RestoreSpec
 from runbook.domain.errors import RefusedError
 from runbook.domain.health import ClusterSeen, Replica
 from runbook.domain.topology import NodeSpec
 from runbook.domain.versions import parse_version
-from runbook.remote.bootstrapper import InstallResult, JoinResult
+from runbook.remote.bootstrapper import InstallResult, JoinResult, Source
+from runbook.remote.encryption import generate_identity
 from runbook.remote.haproxy import ServerState
+from runbook.remote.registry_admin_api import RegistryAdmin
+from runbook.remote.registry_api import Registry
 from runbook.remote.vault_file import FileVault
 from tests.fakes.clusters import IDS, alive, registry_nodes
+from tests.fakes.local_node import LocalNode
+from tests.fakes.memory_storage import MemoryStorage
+from tests.fakes.registry_server import PASSWORD, USER, RegistryServer
 
 EXAMPLE = Path(__file__).parents[2] / "deployments" / "examples" / "msr-2.9-mke.yaml"
 
 
 class FakeBootstrapper:
-    """Adds healthy replicas; `archive` is what a backup writes, `failure` how it ends."""
+    """Adds healthy replicas; `archive` is what a backup writes, `failure` how it ends, `loaded` what was restored."""
 
     def __init__(self, cluster: "FakeCluster") -> None:
         self._cluster = cluster
         self.archive = b""
         self.failure: RefusedError | None = None
         self.destroyed: list[str] = []
+        self.loaded = b""
 
     def install(self, spec: InstallSpec) -> InstallResult:
         return InstallResult(self._cluster.add(spec.node).replica_id, ())
@@ -40,6 +49,12 @@ class FakeBootstrapper:
     def destroy(self, replica_id: str) -> None:
         self.destroyed.append(replica_id)
         self._cluster.replicas = [r for r in self._cluster.replicas if r.replica_id != replica_id]
+
+    def restore(self, spec: RestoreSpec, source: Source) -> None:
+        while data := source.read(1 << 16):
+            self.loaded += data
+        replica = self._cluster.add(spec.node)
+        assert replica.replica_id == spec.replica_id
 
     @contextmanager
     def backup(self, _spec: BackupSpec) -> Iterator["FakeArchive"]:
@@ -77,15 +92,21 @@ class FakeBalancer:
         return {name: ServerState("UP", "L7OK 200") for name in servers}
 
 
+class FakeControlPlane:
+    def cluster_id(self) -> str:
+        return "UCP1"
+
+
 @dataclass
 class FakeCluster:
-    """Four registry nodes and whatever replicas are on them."""
+    """Four registry nodes and whatever replicas are on them; images are at `server`, if there is one."""
 
     folder: Path
     replicas: list[Replica] = field(default_factory=list)
     unreachable: tuple[str, ...] = ()
     name: str = "lab"
     serves: bool = False  # the external URL answers
+    server: RegistryServer | None = None
 
     def __post_init__(self) -> None:
         self.settings = RegistryCluster.from_file(EXAMPLE).settings
@@ -94,6 +115,11 @@ class FakeCluster:
         self.bootstrapper = FakeBootstrapper(self)
         self.load_balancer = FakeBalancer()
         self.vault = FileVault(self.folder)
+        self.storage = MemoryStorage()
+        self.control_plane = FakeControlPlane()
+        identity, recipient = generate_identity()
+        self.identity: SecretStr = identity
+        self.settings.vault.recipients = [recipient]
         self.ports = None
 
     @property
@@ -102,6 +128,30 @@ class FakeCluster:
 
     def observe(self) -> ClusterSeen:
         return self.seen
+
+    def describe(self, node: str) -> dict[str, object]:
+        return {"node": node}
+
+    def ssh(self, name: str) -> LocalNode:
+        """Return a node that holds what its replica has left, unless it was there before."""
+        folder = self.folder.parent / f"{self.folder.name}-nodes" / name
+        known = folder.exists()
+        node = LocalNode(folder)
+        if not known:
+            for replica in self.replicas:
+                if replica.node == name:
+                    node.hold(replica)
+        return node
+
+    @property
+    def admin(self) -> RegistryAdmin:
+        assert self.server
+        return RegistryAdmin(self.server.url, self.server.ca_pem, USER, SecretStr(PASSWORD))
+
+    @property
+    def registry(self) -> Registry:
+        assert self.server
+        return Registry(self.server.url, self.server.ca_pem, USER, SecretStr(PASSWORD))
 
     def answers(self) -> bool:
         return self.serves

@@ -1,6 +1,6 @@
 import pytest
 
-from runbook.domain.disaster import Branch
+from runbook.domain.disaster import Branch, Unfinished
 from runbook.domain.errors import RefusedError
 from runbook.remote.unfinished import note_begun, note_proven
 from tasks.remains import SetAside, decide_remedy, destroy_remains
@@ -16,7 +16,7 @@ def test_a_healthy_registry_is_not_restored(cluster: FakeCluster) -> None:
 
 def test_an_unfinished_restore_may_be_started_again_until_it_is_proven(cluster: FakeCluster) -> None:
     cluster.replicas = [dead(1)]
-    note_begun(cluster.vault, "lab", "20261122T013000Z-0123abcd")
+    note_begun(cluster.vault, "lab", Unfinished("20261122T013000Z-0123abcd", IDS[0]))
     assert decide_remedy.fn(cluster).branch is Branch.RESTORE
     note_proven(cluster.vault, "lab")
     with pytest.raises(RefusedError, match="the majority is dead, and a database can be read"):
