@@ -37,6 +37,7 @@ class FakeBootstrapper:
         self.failure: RefusedError | None = None
         self.destroyed: list[str] = []
         self.loaded = b""
+        self.leaves_behind = False
 
     def install(self, spec: InstallSpec) -> InstallResult:
         return InstallResult(self._cluster.add(spec.node).replica_id, ())
@@ -48,6 +49,8 @@ class FakeBootstrapper:
 
     def destroy(self, replica_id: str) -> None:
         self.destroyed.append(replica_id)
+        if self.leaves_behind:
+            return
         self._cluster.replicas = [r for r in self._cluster.replicas if r.replica_id != replica_id]
 
     def restore(self, spec: RestoreSpec, source: Source) -> None:
@@ -92,9 +95,12 @@ class FakeBalancer:
         return {name: ServerState("UP", "L7OK 200") for name in servers}
 
 
+@dataclass
 class FakeControlPlane:
+    identifier: str = "UCP1"
+
     def cluster_id(self) -> str:
-        return "UCP1"
+        return self.identifier
 
 
 @dataclass

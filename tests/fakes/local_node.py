@@ -35,8 +35,12 @@ class LocalNode:
         for service in replica.services:
             (self.folder / "running" / f"dtr-{service}-{replica.replica_id}").touch()
         for volume in replica.volumes:
-            (self.folder / "volumes" / volume).mkdir()
-            (self.folder / "volumes" / volume / "data").write_text(f"of {volume}")
+            self.volume(volume).mkdir()
+            (self.volume(volume) / "data").write_text(f"of {volume}")
+
+    def volume(self, name: str) -> Path:
+        """Return the folder that a volume is."""
+        return self.folder / "volumes" / name
 
     @property
     def running(self) -> set[str]:
