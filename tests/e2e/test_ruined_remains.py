@@ -100,7 +100,7 @@ def test_a_forced_restore_says_why_and_what_will_be_lost(forced):
     said = " ".join(forced.ended.stdout.split())
     assert f"forced: {WHY}" in said
     assert "approved by a test" in said
-    assert "it shows pushes to admin/one" in said
+    assert "storage shows pushes to admin/one" in said
 
 
 def test_the_old_data_of_every_replica_is_in_a_volume_of_its_own(forced):

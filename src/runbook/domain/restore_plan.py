@@ -33,7 +33,7 @@ class Loss:
         named = ", ".join(self.later[:NAMED]) + (" and more" if len(self.later) > NAMED else "")
         return (
             f"everything pushed or changed after {self.since:%Y-%m-%d %H:%M:%S} UTC is lost: "
-            f"{self.seconds(now) / 60:.1f} minutes{later}{f'; it shows pushes to {named}' if named else ''}"
+            f"{self.seconds(now) / 60:.1f} minutes{later}{f'; storage shows pushes to {named}' if named else ''}"
         )
 
 

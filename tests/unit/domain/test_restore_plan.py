@@ -106,6 +106,6 @@ def test_the_loss_is_told_in_minutes() -> None:
 
 def test_images_that_will_be_lost_are_named_as_far_as_the_storage_shows_them() -> None:
     one = replace(LOSS, newer_blobs=2, later=("org/app:3.0", "org/web")).sentence(TAKEN)
-    assert one.endswith("2 blobs of later pushes; it shows pushes to org/app:3.0, org/web")
+    assert one.endswith("2 blobs of later pushes; storage shows pushes to org/app:3.0, org/web")
     many = replace(LOSS, later=tuple(f"org/app{n}" for n in range(NAMED + 1))).sentence(TAKEN)
     assert many.endswith(f"org/app{NAMED - 1} and more")
