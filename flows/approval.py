@@ -3,6 +3,7 @@
 from typing import Self
 
 from prefect import suspend_flow_run
+from prefect.context import FlowRunContext
 from prefect.input import RunInput
 from prefect.runtime import flow_run
 from pydantic import BaseModel, Field, ValidationError
@@ -53,7 +54,7 @@ def require_approval(run: Run, plan: Plan, given: GivenApproval | None) -> Appro
     has changed since is asked for anew. Raises RefusedError for another cluster's name or another plan.
     """
     if given is None:
-        key = f"{plan.flow}-{plan.digest()}-{flow_run.get_run_count()}"
+        key = _key(plan)
         run.report.state = "waiting for approval"
         form = _ApprovalForm.with_initial_data(description=run.report.to_markdown())
         approval: Approval = suspend_flow_run(wait_for_input=form, timeout=EXPIRES_AFTER, key=key)
@@ -70,6 +71,15 @@ def require_approval(run: Run, plan: Plan, given: GivenApproval | None) -> Appro
     return approval
 
 
+def was_shown(plan: Plan, given: GivenApproval | None) -> bool:
+    """Tell whether this very plan was shown before: to who gave the approval, or by this run when it suspended."""
+    if given is not None:
+        return True  # an approval of another plan is refused
+    context = FlowRunContext.get()
+    seen = context.flow_run.empirical_policy.pause_keys if context and context.flow_run else None
+    return _key(plan) in (seen or ())
+
+
 def require_same_plan(now: Plan, approved: Plan) -> None:
     """Return if what would be done now is what was approved; else RefusedError."""
     if now.digest() != approved.digest():
@@ -78,6 +88,10 @@ def require_same_plan(now: Plan, approved: Plan) -> None:
             f"the world has changed since plan {approved.digest()} was approved; the plan is now {now.digest()}",
             "nothing was touched; start again, look at the new plan and approve that",
         )
+
+
+def _key(plan: Plan) -> str:
+    return f"{plan.flow}-{plan.digest()}-{flow_run.get_run_count()}"
 
 
 def _check_digest(given: GivenApproval, plan: Plan) -> Approval:

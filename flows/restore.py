@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from prefect import flow
 from prefect.futures import PrefectFuture
 
-from flows.approval import GivenApproval, require_approval, require_same_plan
+from flows.approval import GivenApproval, require_approval, require_same_plan, was_shown
 from flows.growth import grow
 from flows.preflight import preflight
 from flows.recovery_point import take_recovery_point
@@ -24,8 +24,10 @@ from tasks.restoration import (
     finish_restore,
     plan_recovery,
     preview_loss,
+    read_images,
     restore_images,
     restore_metadata,
+    verify_chosen,
 )
 
 
@@ -40,7 +42,8 @@ def restore(
     """Leave the cluster as recovery point `point` (left out: the newest verified) knew it, and backed up anew.
 
     Refuses, naming the lighter remedy, while one exists; `force_reason` overrules that and is kept. Nothing is
-    touched before the point is verified and a person has approved the plan.
+    touched before the point is verified and a person has approved the plan. Its images are read in full before
+    a plan is shown, and not again once exactly that plan is approved.
     """
     with Run("restore", cluster) as run:
         checked = preflight(run, losable=[node.name for node in run.cluster.registry_nodes])
@@ -48,6 +51,8 @@ def restore(
         run.report.plan = shown.plan.result()
         run.report.notes += [f"forced: {force_reason}"] if force_reason else []
         run.report.notes.append(shown.loss.result().sentence(run.began))
+        if plan_only or not was_shown(shown.plan.result(), approval):
+            run.step(read_images, shown.point, after=[shown.plan])
         if plan_only:
             return run.report.planned()
         require_approval(run, shown.plan.result(), approval)
@@ -76,8 +81,9 @@ def _look(run: Run, after: After, point: str | None, force_reason: str | None) -
     """Decide, choose and verify the point, preview the loss, plan; touches nothing."""
     decided = run.step(decide_remedy, force_reason, after=after)
     chosen = run.step(choose_point, point, after=[decided])
-    loss = run.step(preview_loss, chosen)
-    return _Look(chosen, loss, run.step(plan_recovery, chosen, loss, after=[decided]))
+    verified = run.step(verify_chosen, chosen)
+    loss = run.step(preview_loss, chosen, after=[verified])
+    return _Look(chosen, loss, run.step(plan_recovery, verified, loss, after=[decided]))
 
 
 def _first_replica(run: Run, seen: _Look) -> PrefectFuture[None]:

@@ -2,6 +2,7 @@
 
 import secrets
 from datetime import UTC, datetime
+from functools import partial
 from itertools import islice
 
 from prefect import get_run_logger
@@ -9,13 +10,16 @@ from prefect import get_run_logger
 from blocks.connection import ClusterConnection
 from runbook.domain.errors import MismatchError
 from runbook.domain.recovery import Canary
-from runbook.remote.registry_images import build_image
+from runbook.remote.registry_api import Registry
+from runbook.remote.registry_images import NotByDigestError, build_image
 from tasks.policy import step
 
 CANARY_REPOSITORY = "runbook-canary"
 CANARY_TAG = "latest"
 SAMPLE = 5
-"""Repositories of which one tag each is pulled after a restore, before other replicas join."""
+"""Repositories of which one image each is pulled after a restore, before other replicas join."""
+LOOKED_AT, TRIED = 50, 3
+"""At most so many repositories are looked at for it, and so many images of each are tried."""
 
 
 @step("push canary")
@@ -66,13 +70,30 @@ def verify_canary(cluster: ClusterConnection, canary: Canary | None) -> None:
 
 @step("pull sampled images")
 def verify_sample(cluster: ClusterConnection) -> tuple[str, ...]:
-    """Return references of images of up to `SAMPLE` repositories, each pulled by digest, every byte hashed."""
-    pulled = []
+    """Return references of images of up to `SAMPLE` repositories, each pulled by digest, every byte hashed.
+
+    An image that its digest cannot verify is logged and left out, and another one taken instead.
+    """
+    pulled: list[str] = []
     with cluster.admin as admin, cluster.registry as registry:
-        for repository in islice(admin.repositories(), SAMPLE):
-            tags = admin.tags(repository.namespace, repository.name)
-            for digest in list(tags.values())[:1]:
-                registry.pull_image(f"{repository.full_name}@{digest}")
-                pulled.append(f"{repository.full_name}@{digest}")
-                get_run_logger().info("pulled %s", pulled[-1])
+        for repository in admin.repositories()[:LOOKED_AT]:
+            digests = admin.tags(repository.namespace, repository.name).values()
+            references = [f"{repository.full_name}@{digest}" for digest in dict.fromkeys(digests)]
+            pulled += islice(filter(partial(_is_sound, registry), references[:TRIED]), 1)
+            if len(pulled) == SAMPLE:
+                break
+    if not pulled:
+        get_run_logger().warning("%s: no image could be sampled", cluster.name)
     return tuple(pulled)
+
+
+def _is_sound(registry: Registry, reference: str) -> bool:
+    """Pull an image and return True; False if its digest cannot verify it, MismatchError if it is damaged."""
+    try:
+        image = registry.pull_image(reference)
+    except NotByDigestError as error:
+        get_run_logger().warning("not sampled: %s: %s", reference, error.what)
+        return False
+    left_out = f"; {image.elsewhere} layers are kept elsewhere and were not read" if image.elsewhere else ""
+    get_run_logger().info("pulled %s, %s bytes%s", reference, image.size, left_out)
+    return True

@@ -35,7 +35,7 @@ from runbook.remote.image_index import write_index
 from runbook.remote.recovery_points import list_points, publish, write_sidecar
 from runbook.remote.recovery_verify import verify_point
 from runbook.remote.snapshot import PassResult, take_pass
-from runbook.remote.unfinished import unfinished_restore
+from runbook.remote.unfinished import note_outlived, unfinished_restore
 from tasks.policy import step
 
 
@@ -88,9 +88,9 @@ def _left_by_dead_runs(cluster: ClusterConnection) -> tuple[Finding, ...]:
         found.append(
             Finding(Level.WARNING, cluster.name, what, "if that run is dead: `runbook backup` releases it")
         )
-    if point := unfinished_restore(cluster.vault, cluster.name):
-        what = f"the restore of recovery point {point} did not finish"
-        found.append(Finding(Level.WARNING, cluster.name, what, "run `runbook restore` again"))
+    if left := unfinished_restore(cluster.vault, cluster.name):
+        what = f"the restore of recovery point {left.point} did not finish"
+        found.append(Finding(Level.WARNING, cluster.name, what, _FINISH))
     return tuple(found)
 
 
@@ -200,7 +200,7 @@ def publish_point(
     """Leave a recovery point: everything read back, opened and proven first, the manifest written last.
 
     The metadata was read under a hold, so the crons that were held go into the sidecar: a restore puts
-    them back.
+    them back. A restore of an older point is not on record as unfinished any more: the registry lives.
     """
     canary, proof, hold = evidence
     content = cluster.describe(begun.node) | {"held_schedules": dict(hold.crons)}
@@ -227,6 +227,8 @@ def publish_point(
     )
     _require_sound(cluster, manifest)
     publish(cluster.vault, manifest)
+    if left := note_outlived(cluster.vault, cluster.name, manifest.id):
+        get_run_logger().info("%s: the restore of %s is no longer unfinished", cluster.name, left.point)
     return manifest
 
 
@@ -241,4 +243,7 @@ def _require_sound(cluster: ClusterConnection, manifest: Manifest) -> None:
         )
 
 
+_FINISH = (
+    "run `runbook restore` again; if the registry serves as it should, `runbook backup` closes the matter"
+)
 _TAKE_AGAIN = "nothing was published; run `runbook backup` again, and read the log if it happens twice"

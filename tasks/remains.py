@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from prefect import get_run_logger
 
 from blocks.connection import ClusterConnection
-from runbook.domain.disaster import Decision, decide, refuse_heavier_than_needed
+from runbook.domain.disaster import Decision, Unfinished, decide, refuse_heavier_than_needed
 from runbook.domain.errors import NotReadyError, RefusedError
 from runbook.domain.plans import Action, Step
 from runbook.domain.recovery import Manifest
@@ -56,7 +56,7 @@ def set_aside_remains(cluster: ClusterConnection, point: Manifest) -> tuple[SetA
 
     From here on the restore is on record as unfinished, so that after a crash it may be started again.
     """
-    note_begun(cluster.vault, cluster.name, point.id)
+    note_begun(cluster.vault, cluster.name, Unfinished(point.id, point.replica_id))
     stamp = datetime.now(UTC).strftime("%Y%m%d%H%M%S")
     done = []
     for replica in cluster.observe().replicas:

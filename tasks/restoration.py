@@ -12,7 +12,7 @@ from runbook.domain.health import why_not_healthy_cluster
 from runbook.domain.image_index import IndexEntry
 from runbook.domain.plans import Action, Plan, Step
 from runbook.domain.recovery import INDEX, METADATA, Manifest, part_key, select_point, why_not_restorable
-from runbook.domain.restore_plan import Loss, choose_node, choose_restore, plan_restore
+from runbook.domain.restore_plan import Loss, Verified, choose_node, choose_restore, plan_restore
 from runbook.remote.archive import read_metadata
 from runbook.remote.image_index import read_index
 from runbook.remote.loss import compare
@@ -29,44 +29,71 @@ HEALTHY_WITHIN = 180.0
 
 @step("choose recovery point")
 def choose_point(cluster: ClusterConnection, wanted: str | None) -> Manifest:
-    """Return the wanted point (the newest verified if None) after every byte of its own was read and checked."""
+    """Return the wanted point (the newest verified if None), which this cluster can be restored from."""
     point = select_point(list_points(cluster.vault, cluster.name), wanted)
     reason = why_not_restorable(
         point, version=str(cluster.version), cluster_id=cluster.control_plane.cluster_id()
     )
     if reason:
         raise MismatchError(f"recovery point {point.id}", reason, "choose another with --point")
-    in_folder = cluster.settings.vault.url.startswith("file:")  # whose listing says nothing of the content
-    report = verify_point(cluster.vault, point, cluster.identity, full=in_folder)
+    return point
+
+
+@step("verify recovery point")
+def verify_chosen(cluster: ClusterConnection, point: Manifest) -> Verified:
+    """Return the point after every byte of its own was read and its blobs were found as its index lists them.
+
+    Every look does this. The bytes of blobs in a folder are read once more, by `read_images`, before a plan is shown.
+    """
+    listing = _require_sound(cluster, point, full=False)
+    get_run_logger().info(
+        "recovery point %s: verified, %s tags, %s blobs", point.id, point.tags, point.images.blobs
+    )
+    return Verified(point, listing)
+
+
+@step("read every image of the point")
+def read_images(cluster: ClusterConnection, point: Manifest) -> None:
+    """Return after every blob was read and hashed, in a vault whose listing says nothing of the content: a folder.
+
+    With terabytes this is the longest step, so it is done once for a plan, before it is shown: the plan names the
+    listing that was read, and the looks after the approval find the same one or refuse. Of what rots on the disk
+    in between, each blob that is named by its digest is hashed again on its way back.
+    """
+    if not cluster.settings.vault.url.startswith("file:"):
+        get_run_logger().info("%s: its listing names content, nothing is to be read", cluster.vault.where)
+        return
+    _require_sound(cluster, point, full=True)
+    get_run_logger().info("recovery point %s: every image was read", point.id)
+
+
+def _require_sound(cluster: ClusterConnection, point: Manifest, *, full: bool) -> str:
+    """Return the listing of the point's blobs if nothing is wrong with it, else MismatchError."""
+    report = verify_point(cluster.vault, point, cluster.identity, full=full)
     if not report.sound:
         raise MismatchError(
             f"recovery point {point.id}",
             f"{len(report.findings)} things are wrong with it, first: {report.findings[0]}",
             "nothing was touched; choose another with --point",
         )
-    get_run_logger().info(
-        "recovery point %s: verified, %s tags, %s blobs", point.id, point.tags, point.images.blobs
-    )
-    return point
+    return report.listing
 
 
 @step("preview loss")
 def preview_loss(cluster: ClusterConnection, point: Manifest) -> Loss:
     """Return what this point does not know, as far as the storage still shows it."""
-    newer, missing = compare(_index(cluster, point), cluster.storage)
-    loss = Loss(point.created, newer, missing)
+    seen = compare(_index(cluster, point), cluster.storage)
+    loss = Loss(point.created, seen.newer, seen.missing, tuple(seen.later))
     get_run_logger().warning("%s: %s", cluster.name, loss.sentence(datetime.now(UTC)))
     return loss
 
 
 @step("plan the restore")
-def plan_recovery(cluster: ClusterConnection, point: Manifest, loss: Loss) -> Plan:
+def plan_recovery(cluster: ClusterConnection, verified: Verified, loss: Loss) -> Plan:
     """Return every step that will be done, for a person to approve."""
-    seen = cluster.observe()
-    first = choose_node(seen, cluster.registry_nodes, _backed_up_node(cluster, point))
-    plan = plan_restore(
-        seen, cluster.registry_nodes, point, loss, wanted=cluster.settings.replicas, first_node=first
-    )
+    seen, nodes, wanted = cluster.observe(), cluster.registry_nodes, cluster.settings.replicas
+    first = choose_node(seen, nodes, _backed_up_node(cluster, verified.point))
+    plan = plan_restore(seen, nodes, verified, loss, wanted=wanted, first_node=first)
     for planned in plan.steps:
         get_run_logger().info("%s", planned)
     return plan

@@ -55,7 +55,7 @@ def disaster(cluster: str) -> None:
 
 @flow(name="lab-compare", flow_run_name="compare {cluster}")
 def compare(cluster: str) -> None:
-    """Leave a record of every image pulled by digest, and whether settings and permissions are what they were."""
+    """Leave a record of every image pulled by digest, whether the late one is gone and metadata is the same."""
     with Run("lab-compare", cluster) as run:
         before = json.loads(PUSHED.read_text(encoding="utf-8"))
         by_repository = [
@@ -63,9 +63,14 @@ def compare(cluster: str) -> None:
             for r in REPOSITORIES
         ]
         pulled = run.together(pull, by_repository)
+        late = run.step(look_for_late)
         metadata = run.step(compare_metadata, before["metadata"])
         images = [image for future in pulled for image in future.result()]
-        document = {"images": images, "settings_equal": metadata.result()}
+        document = {
+            "images": images,
+            "settings_equal": metadata.result(),
+            "late_image_gone": not late.result(),
+        }
         COMPARED.write_text(json.dumps(document, indent=2), encoding="utf-8")
         run.report.notes.append(
             f"{sum(i['pulled_after_restore'] for i in images)} of {len(images)} images pulled"
@@ -116,6 +121,16 @@ def pull(cluster: ClusterConnection, images: dict[str, str]) -> list[dict[str, A
             pulled = registry.pull_image(f"{repository}@{digest}")
             same = pulled.digest == digest and registry.head_manifest(reference) == digest
             found.append({"reference": reference, "digest": digest, "pulled_after_restore": same})
+    return found
+
+
+@step("look for the image that was to be lost")
+def look_for_late(cluster: ClusterConnection) -> bool:
+    """Return whether the image pushed after the backup is still there; the restore said that it would not be."""
+    reference, _ = late_image()
+    with cluster.registry as registry:
+        found = registry.head_manifest(reference) is not None
+    get_run_logger().info("%s: %s", reference, "is still there" if found else "is gone, as was said")
     return found
 
 

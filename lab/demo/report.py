@@ -30,23 +30,24 @@ class Outcome:
 
     steps: Sequence[StoryStep]
     complete: bool
-    compared: dict[str, Any]  # images and settings_equal, as lab-compare left them
+    compared: dict[str, Any]  # images, settings_equal and late_image_gone, as lab-compare left them
     rto_seconds: float | None
     rpo_seconds: float | None
     ui_url: str
 
     @property
     def holds(self) -> bool:
-        """True when every step completed, every image was pulled and nothing in metadata differs."""
+        """True when every step completed, and every image, the late one's loss and metadata are as they must be."""
         images = self.compared["images"]
         every_image = bool(images) and all(image["pulled_after_restore"] for image in images)
-        return self.complete and every_image and bool(self.compared["settings_equal"])
+        as_told = self.compared["settings_equal"] and self.compared["late_image_gone"]
+        return self.complete and every_image and bool(as_told)
 
 
 def read_comparison() -> dict[str, Any]:
     """Return what the last comparison found; nothing if there was none."""
     if not COMPARED.exists():
-        return {"images": [], "settings_equal": False}
+        return {"images": [], "settings_equal": False, "late_image_gone": False}
     document: dict[str, Any] = json.loads(COMPARED.read_text(encoding="utf-8"))
     return document
 
@@ -66,7 +67,8 @@ def write_report(outcome: Outcome) -> None:
     ]
     document = {
         "steps": runs,
-        **outcome.compared,
+        "images": outcome.compared["images"],
+        "settings_equal": outcome.compared["settings_equal"],
         "rto_seconds": outcome.rto_seconds,
         "rpo_seconds": outcome.rpo_seconds,
         "ui_url": outcome.ui_url,
@@ -83,6 +85,8 @@ def print_table(outcome: Outcome) -> None:
     console = Console()
     console.print(table)
     console.print(f"images pulled by digest after the restore: {pulled} of {len(outcome.compared['images'])}")
+    gone = "yes" if outcome.compared["late_image_gone"] else "no"
+    console.print(f"the image pushed after the backup is gone, as the restore said: {gone}")
     console.print(f"settings and permissions equal: {'yes' if outcome.compared['settings_equal'] else 'no'}")
     console.print(f"RTO {_seconds(outcome.rto_seconds)} from the loss to the end of the restore")
     console.print(f"RPO {_seconds(outcome.rpo_seconds)} from the recovery point to the loss")

@@ -3,11 +3,13 @@
 import json
 import subprocess
 import sys
+from collections import Counter
 from uuid import UUID
 
 import pytest
 
 from lab.demo.content import REPOSITORIES, TAGS
+from lab.demo.flows import COMPARED
 from lab.demo.report import REPORT
 from lab.demo.story import RUNBOOKS
 from lab.paths import ROOT
@@ -63,6 +65,19 @@ def test_every_image_is_back_by_its_digest(report):
         assert set(image) == {"reference", "digest", "pulled_after_restore"}
         assert image["digest"].startswith("sha256:")
         assert image["pulled_after_restore"] is True
+
+
+def test_the_image_pushed_after_the_backup_is_gone_as_the_restore_said(told):
+    assert json.loads(COMPARED.read_text(encoding="utf-8"))["late_image_gone"] is True
+    assert "the image pushed after the backup is gone, as the restore said: yes" in told.stdout
+
+
+def test_images_are_verified_in_every_look_and_read_in_full_once(report):
+    restore = next(step for step in report["steps"] if step["deployment"] == "restore/disaster-recovery")
+    filter_ = {"flow_runs": {"id": {"any_": [restore["flow_run_id"]]}}, "limit": 200}
+    names = Counter(run["name"] for run in query("task_runs/filter", filter_))
+    assert names["verify recovery point"] == 3  # before the approval, after it, under the lock
+    assert names["read every image of the point"] == 1
 
 
 def test_every_run_of_the_story_is_completed_at_the_prefect_server(report):

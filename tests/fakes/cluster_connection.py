@@ -10,31 +10,38 @@ from typing import Any
 from pydantic import SecretStr
 
 from blocks.cluster import RegistryCluster
-from runbook.domain.commands import BackupSpec, InstallSpec, JoinSpec
+from runbook.domain.commands import BackupSpec, InstallSpec, JoinSpec, RestoreSpec
 from runbook.domain.errors import ForeignFileError, RefusedError, RunbookError
 from runbook.domain.health import ClusterSeen, Replica
 from runbook.domain.topology import NodeSpec
 from runbook.domain.versions import parse_version
-from runbook.remote.bootstrapper import InstallResult, JoinResult
+from runbook.remote.bootstrapper import InstallResult, JoinResult, Source
 from runbook.remote.control_plane_api import ControlPlaneNode
 from runbook.remote.encryption import generate_identity
 from runbook.remote.haproxy import ServerState
 from runbook.remote.haproxy_file import MARKER
+from runbook.remote.registry_admin_api import RegistryAdmin
+from runbook.remote.registry_api import Registry
 from runbook.remote.vault_file import FileVault
 from tests.fakes.clusters import IDS, alive, registry_nodes
+from tests.fakes.local_node import LocalNode
+from tests.fakes.memory_storage import MemoryStorage
+from tests.fakes.registry_server import PASSWORD, USER, RegistryServer
 from tests.fakes.scheduler import FakeScheduler
 
 EXAMPLE = Path(__file__).parents[2] / "deployments" / "examples" / "msr-2.9-mke.yaml"
 
 
 class FakeBootstrapper:
-    """Adds healthy replicas; `archive` is what a backup writes, `failure` how it ends."""
+    """Adds healthy replicas; `archive` is what a backup writes, `failure` how it ends, `loaded` what was restored."""
 
     def __init__(self, cluster: "FakeCluster") -> None:
         self._cluster = cluster
         self.archive = b""
         self.failure: RefusedError | None = None
         self.destroyed: list[str] = []
+        self.loaded = b""
+        self.leaves_behind = False
 
     def install(self, spec: InstallSpec) -> InstallResult:
         return InstallResult(self._cluster.add(spec.node).replica_id, ())
@@ -46,7 +53,15 @@ class FakeBootstrapper:
 
     def destroy(self, replica_id: str) -> None:
         self.destroyed.append(replica_id)
+        if self.leaves_behind:
+            return
         self._cluster.replicas = [r for r in self._cluster.replicas if r.replica_id != replica_id]
+
+    def restore(self, spec: RestoreSpec, source: Source) -> None:
+        while data := source.read(1 << 16):
+            self.loaded += data
+        replica = self._cluster.add(spec.node)
+        assert replica.replica_id == spec.replica_id
 
     @contextmanager
     def backup(self, _spec: BackupSpec) -> Iterator["FakeArchive"]:
@@ -96,6 +111,7 @@ class FakeControlPlane:
 
     members: dict[str, str]
     refusal: RunbookError | None = None
+    identifier: str = "UCP1"
 
     def login(self) -> None:
         if self.refusal:
@@ -108,19 +124,22 @@ class FakeControlPlane:
             for name, state in self.members.items()
         )
 
+    def cluster_id(self) -> str:
+        return self.identifier
+
 
 @dataclass
 class FakeCluster:
-    """Four registry nodes and whatever replicas are on them."""
+    """Four registry nodes and whatever replicas are on them; images are at `server`, if there is one."""
 
     folder: Path
     replicas: list[Replica] = field(default_factory=list)
     unreachable: tuple[str, ...] = ()
     name: str = "lab"
     serves: bool = False  # the external URL answers
-    identity: SecretStr = SecretStr("")  # opens its recovery points
     not_observed: RunbookError | None = None  # why nobody sees the replicas
     no_access: RunbookError | None = None  # why there is no client of the control plane
+    server: RegistryServer | None = None  # what answers as the registry
 
     def __post_init__(self) -> None:
         self.settings = RegistryCluster.from_file(EXAMPLE).settings
@@ -131,14 +150,18 @@ class FakeCluster:
         self.scheduler = FakeScheduler()
         self.plane = FakeControlPlane({node.name: "ready" for node in self.settings.nodes})
         self.vault = FileVault(self.folder)
+        self.storage = MemoryStorage()
+        self.identity: SecretStr
         self.identity, recipient = generate_identity()
         self.settings.vault.recipients = [recipient]
         self.ports = None
 
     @property
     def admin(self) -> Any:
-        """What of the administration API is there."""
-        return self.scheduler
+        """The administration API, as far as it is there: without a server its schedules and jobs."""
+        if self.server is None:
+            return self.scheduler
+        return RegistryAdmin(self.server.url, self.server.ca_pem, USER, SecretStr(PASSWORD))
 
     @property
     def seen(self) -> ClusterSeen:
@@ -154,6 +177,25 @@ class FakeCluster:
         if self.not_observed:
             raise self.not_observed
         return self.seen
+
+    def describe(self, node: str) -> dict[str, object]:
+        return {"node": node}
+
+    def ssh(self, name: str) -> LocalNode:
+        """Return a node that holds what its replica has left, unless it was there before."""
+        folder = self.folder.parent / f"{self.folder.name}-nodes" / name
+        known = folder.exists()
+        node = LocalNode(folder)
+        if not known:
+            for replica in self.replicas:
+                if replica.node == name:
+                    node.hold(replica)
+        return node
+
+    @property
+    def registry(self) -> Registry:
+        assert self.server
+        return Registry(self.server.url, self.server.ca_pem, USER, SecretStr(PASSWORD))
 
     def answers(self) -> bool:
         return self.serves

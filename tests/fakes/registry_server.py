@@ -172,8 +172,7 @@ class _Handler(BaseHTTPRequestHandler):
         if (name, reference) not in self.server.manifests:
             return self.error(404, "MANIFEST_UNKNOWN")
         kind, text = self.server.manifests[name, reference]
-        digest = f"sha256:{hashlib.sha256(text).hexdigest()}"
-        return self.reply(200, text, Content_Type=kind, Docker_Content_Digest=digest)
+        return self.reply(200, text, Content_Type=kind, Docker_Content_Digest=_manifest_digest(kind, text))
 
     def tags(self, name: str) -> None:
         if self.may(f"repository:{name}:pull"):
@@ -237,8 +236,8 @@ class _Handler(BaseHTTPRequestHandler):
     def list_tags(self, _: Any, namespace: str, name: str) -> None:
         seen = self.server.manifests.items()
         place = f"{namespace}/{name}"
-        rows = [{"name": tag, "digest": f"sha256:{hashlib.sha256(text).hexdigest()}"}
-                for (where, tag), (_, text) in seen if where == place and ":" not in tag]  # fmt: skip
+        rows = [{"name": tag, "digest": _manifest_digest(kind, text)}
+                for (where, tag), (kind, text) in seen if where == place and ":" not in tag]  # fmt: skip
         self.page(rows, "name")
 
     def page(self, rows: list[dict[str, Any]], key: str, name: str = "") -> None:
@@ -324,6 +323,12 @@ def _cron(given: Mapping[str, Any]) -> dict[str, Any]:
     own = {"id": str(uuid4()), "nextRun": datetime.now(UTC).isoformat()}
     unset = {"retries": 0, "capacityMap": None, "parameters": None, "deadline": "", "stopTimeout": ""}
     return {**unset, **given, **own}
+
+
+def _manifest_digest(kind: str, text: bytes) -> str:
+    """Return the digest of a manifest; that of schema 1 leaves out the signatures that are sent with it."""
+    content = text.partition(b', "signatures"')[0] if "manifest.v1+" in kind else text
+    return f"sha256:{hashlib.sha256(content).hexdigest()}"
 
 
 def _certificate(only: str | None) -> tuple[str, str]:

@@ -105,6 +105,12 @@ def back_up(vault: Vault, storage: S3Storage, rows: Mapping[str, Sequence[Row]] 
     )
 
 
+def test_the_listing_of_the_blobs_is_the_same_however_it_was_looked_at(kept: Kept) -> None:
+    seen = {verify_point(kept.vault, kept.manifest, IDENTITY, full=full).listing for full in (True, False)}
+    assert len(seen) == 1
+    assert all(len(listing) == 12 for listing in seen)
+
+
 @pytest.mark.parametrize("full", [False, True])
 def test_an_intact_point_is_sound(kept: Kept, full: bool) -> None:
     report = verify_point(kept.vault, kept.manifest, IDENTITY, full=full)

@@ -25,28 +25,45 @@ class Decision:
     because: str
 
 
-def decide(seen: ClusterSeen, *, answers: bool = False, unfinished: str | None = None) -> Decision:
+@dataclass(frozen=True)
+class Unfinished:
+    """A restore that began to clear the old state away and was not proven."""
+
+    point: str
+    replica_id: str  # of the point: the first replica that the restore makes has it too
+
+    def is_what_is_left(self, seen: ClusterSeen) -> bool:
+        """Tell whether what is seen is half of the old state or of the new one, and no registry of its own.
+
+        Not with a healthy majority: then the old state still stands, or somebody repaired it since. But one
+        lone replica with the point's id is the restore's own first one, which nothing has proven yet.
+        """
+        return not seen.has_quorum or seen.members == (self.replica_id,)
+
+
+def decide(seen: ClusterSeen, *, answers: bool = False, unfinished: Unfinished | None = None) -> Decision:
     """Return the lightest remedy that can help (contract section 7).
 
     A dead minority is removed and joined anew, a dead majority is repaired from one replica whose volumes can
     be read, and only a registry without any usable replica is restored. `answers` tells that the external URL
     is healthy, whatever can be seen of the nodes from here: then it is the way to them that is broken.
-    `unfinished` names the recovery point of a restore that cleared the old state away and died: what is left
-    is half of the new one.
+    A restore that is `unfinished` is finished, however readable the half of a state is that it left.
     """
     facts = (
         seen.summary(),
         f"members: {', '.join(seen.members) or 'none'}",
         f"dead: {', '.join(seen.dead) or 'none'}",
         f"readable volumes: {', '.join(readable_volumes(seen)) or 'none'}",
+        f"unfinished restore: {unfinished.point if unfinished else 'none'}",
     )
-    if unfinished:
-        return Decision(Branch.RESTORE, facts, f"the restore of recovery point {unfinished} did not finish")
     if answers and seen.unreachable and not seen.has_quorum:
         silent = ", ".join(seen.unreachable)
         return Decision(
             Branch.NOTHING, facts, f"the registry serves, and {silent} cannot be reached from here"
         )
+    if unfinished and unfinished.is_what_is_left(seen):
+        because = f"the restore of recovery point {unfinished.point} did not finish"
+        return Decision(Branch.RESTORE, facts, because)
     if seen.members and not seen.dead:
         return Decision(Branch.NOTHING, facts, "every replica is healthy")
     if seen.has_quorum:

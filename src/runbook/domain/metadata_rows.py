@@ -123,14 +123,15 @@ def _refers_to(document: Mapping[str, Any]) -> ManifestContent:
     config = nested.get("config") or {"digest": nested.get("configDigest")}
     layers = nested.get("layers") or nested.get("fsLayers") or ()
     blobs = [config] if config.get("digest") else []
-    blobs += [layer for layer in layers if not _is_elsewhere(layer)]
+    blobs += [layer for layer in layers if not is_elsewhere(layer)]
     return ManifestContent(
         tuple(_descriptor(blob) for blob in blobs),
         tuple(_descriptor(child) for child in nested.get("manifests") or ()),
     )
 
 
-def _is_elsewhere(layer: Mapping[str, Any]) -> bool:
+def is_elsewhere(layer: Mapping[str, Any]) -> bool:
+    """Tell whether a layer is one that no registry keeps: a client fetches it where its publisher put it."""
     return any(word in str(layer.get("mediaType", "")) for word in _NOT_STORED)
 
 

@@ -10,6 +10,9 @@ from runbook.domain.plans import Action, Plan, Step
 from runbook.domain.recovery import Manifest
 from runbook.domain.topology import NodeSpec
 
+NAMED = 10
+"""At most so many images of those that will be lost are named; the others are as lost."""
+
 
 @dataclass(frozen=True)
 class Loss:
@@ -18,6 +21,7 @@ class Loss:
     since: datetime
     newer_blobs: int  # blobs in storage that the point does not name: traces of later pushes
     missing_blobs: int  # blobs of the point that storage lacks: they come back from the vault
+    later: tuple[str, ...] = ()  # `ns/repo:tag`, or `ns/repo` where the storage shows no tag, of later pushes
 
     def seconds(self, now: datetime) -> float:
         """The recovery point's age: the actual RPO."""
@@ -26,9 +30,10 @@ class Loss:
     def sentence(self, now: datetime) -> str:
         """Return the loss as a person reads it."""
         later = f"; storage holds {self.newer_blobs} blobs of later pushes" if self.newer_blobs else ""
+        named = ", ".join(self.later[:NAMED]) + (" and more" if len(self.later) > NAMED else "")
         return (
             f"everything pushed or changed after {self.since:%Y-%m-%d %H:%M:%S} UTC is lost: "
-            f"{self.seconds(now) / 60:.1f} minutes{later}"
+            f"{self.seconds(now) / 60:.1f} minutes{later}{f'; storage shows pushes to {named}' if named else ''}"
         )
 
 
@@ -56,10 +61,28 @@ def choose_restore(seen: ClusterSeen, point: Manifest, node: str) -> Step:
     )
 
 
+@dataclass(frozen=True)
+class Verified:
+    """A recovery point as it was verified; `listing` differs when one of its blobs was written since."""
+
+    point: Manifest
+    listing: str
+
+
 def plan_restore(
-    seen: ClusterSeen, nodes: Sequence[NodeSpec], point: Manifest, loss: Loss, *, wanted: int, first_node: str
+    seen: ClusterSeen,
+    nodes: Sequence[NodeSpec],
+    verified: Verified,
+    loss: Loss,
+    *,
+    wanted: int,
+    first_node: str,
 ) -> Plan:
-    """Return every step of the restore, in order: set aside, destroy, images, metadata, joins, new backup."""
+    """Return every step of the restore, in order: set aside, destroy, images, metadata, joins, new backup.
+
+    What was verified is part of the plan, so an approval of it counts for these very bytes.
+    """
+    point = verified.point
     others = [n.name for n in nodes if n.name != first_node and n.name not in seen.unreachable][: wanted - 1]
     if len(others) < wanted - 1:
         raise RefusedError(
@@ -69,6 +92,12 @@ def plan_restore(
         )
     remains = [step for replica in seen.replicas for step in _clear(replica.node, replica.replica_id)]
     steps = (
+        Step(
+            Action.VERIFY,
+            "vault",
+            f"recovery point {point.id}",
+            f"before anything is touched; its blobs are listed as {verified.listing}",
+        ),
         *(_leave(node) for node in seen.unreachable),
         *remains,
         Step(

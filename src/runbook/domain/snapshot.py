@@ -21,6 +21,7 @@ _TARGET = re.compile(
     r"/sha256/([0-9a-f]{64})/link"
 )
 _CURRENT = re.compile(rf"({ROOT}repositories/.+/_manifests/tags/[^/]+/)current/link")
+_NAMED = re.compile(rf"{ROOT}repositories/(.+?)/_(?:layers|manifests/revisions|manifests/tags/([^/]+))/.+")
 _UPLOAD = re.compile(rf"{ROOT}repositories/.+/_uploads/.*")
 
 
@@ -60,6 +61,12 @@ def classify(path: str) -> Place:
     if _UPLOAD.fullmatch(path):
         return Place(Kind.UPLOAD)
     return Place(Kind.OTHER)
+
+
+def image_named_by(path: str) -> str | None:
+    """Return the image that a link belongs to: `ns/repo:tag`, `ns/repo` where the path names no tag, else None."""
+    match = _NAMED.fullmatch(path)
+    return ":".join(part for part in match.groups() if part) if match else None
 
 
 def blob_key(digest: str) -> str:

@@ -2,6 +2,7 @@
 
 The point's own objects are always read in full and opened, its references are proven again, and every blob of
 its index is held against a listing of the vault by size and entity tag; `full` also reads every blob and hashes it.
+Either way the report names that listing by a digest: while it stays the same, no blob was written since.
 """
 
 import hashlib
@@ -39,6 +40,7 @@ class VerifyReport:
     objects: int = 0
     blobs: int = 0
     bytes_read: int = 0
+    listing: str = ""  # 12 hex digits that differ when a blob has another size, time or MD5 than before
 
     @property
     def sound(self) -> bool:
@@ -119,12 +121,18 @@ class _Blobs:
     def __init__(self, vault: Vault, cluster: str, references: References, report: VerifyReport) -> None:
         self._vault, self._cluster, self._report = vault, cluster, report
         self._digest_of_id = {row.identifier: digest for digest, row in references.blobs.items()}
+        self._listing = hashlib.sha256()
 
     def check(self, index: ImageIndex, *, full: bool) -> None:
         sound = self._listed(index)
-        if not full:
+        if full:
+            self._read(sound)
+        else:
             self._report.blobs += sum(1 for _ in sound)
-            return
+        self._report.listing = self._listing.hexdigest()[:12]
+
+    def _read(self, sound: Iterator[IndexEntry]) -> None:
+        """Hash every blob, and note those that are not what they were."""
         with ThreadPoolExecutor(_READERS, "verify") as pool:
             while batch := [entry for _, entry in zip(range(_AT_ONCE), sound, strict=False)]:
                 for entry, finding in zip(batch, pool.map(self._why_not_intact, batch), strict=True):
@@ -147,8 +155,14 @@ class _Blobs:
             finding = self._why_not_listed(entry, seen)
             if finding:
                 self._report.findings.append(finding)
-            else:
+            elif seen:
+                self._note(seen)
                 yield entry
+
+    def _note(self, seen: VaultObject) -> None:
+        content = self._vault.content_etag(seen.etag) or ""
+        line = f"{seen.key} {seen.size} {seen.modified.isoformat()} {content}\n"
+        self._listing.update(line.encode())
 
     def _why_not_listed(self, entry: IndexEntry, seen: VaultObject | None) -> str | None:
         if seen is None:

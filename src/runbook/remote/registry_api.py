@@ -20,7 +20,15 @@ from runbook.remote.registry_http import (
     trusting,
     trusting_anyone,
 )
-from runbook.remote.registry_images import MANIFEST_TYPES, Image, PulledImage, digest_of, named_by
+from runbook.remote.registry_images import (
+    MANIFEST_TYPES,
+    Image,
+    Named,
+    PulledImage,
+    digest_of,
+    named_by,
+    refuse_schema_1,
+)
 
 _CHUNK = 1024 * 1024
 _PING_TIMEOUT = 5.0
@@ -61,20 +69,22 @@ class Registry:
     def pull_image(self, reference: str) -> PulledImage:
         """Read `ns/repo:tag` or `ns/repo@digest` to the last byte; MismatchError where one is not what it should be.
 
-        A list is pulled with all its images. Memory does not grow with the size of layers.
+        A list is pulled with all its images; layers that no registry keeps are counted and left out. Raises
+        NotByDigestError for images of schema 1. Memory does not grow with the size of layers.
         """
         repository, name = _split(reference)
         digest, media_type, manifest = self._manifest(repository, name)
         blobs: dict[str, int] = {}
-        waiting = [manifest]
+        waiting, elsewhere = [manifest], 0
         while waiting:
             named = self._named(f"{self.url}/{reference}", waiting.pop())
+            elsewhere += named.elsewhere
             waiting.extend(self._manifest(repository, child)[2] for child in named.manifests)
             for blob, size in named.blobs.items():
                 if blob not in blobs:
                     self._read_blob(repository, blob, size)
                     blobs[blob] = size
-        return PulledImage(digest, media_type, manifest, blobs)
+        return PulledImage(digest, media_type, manifest, blobs, elsewhere)
 
     def head_manifest(self, reference: str) -> str | None:
         """Return the digest that a reference leads to, None if there is no such manifest."""
@@ -94,13 +104,14 @@ class Registry:
     def _manifest(self, repository: str, name: str) -> tuple[str, str, bytes]:
         path = f"/v2/{repository}/manifests/{name}"
         response = self._call("GET", path, _pull(repository), headers=_ACCEPT)
+        refuse_schema_1(f"{self.url}{path}", response.headers.get("content-type", ""))
         digest = digest_of(response.content)
         wanted = name if name.startswith("sha256:") else response.headers.get("docker-content-digest", digest)
         if digest != wanted:
             self._mismatch(path, f"its manifest hashes to {digest}, not to {wanted}")
         return digest, response.headers.get("content-type", ""), response.content
 
-    def _named(self, where: str, manifest: bytes) -> Any:
+    def _named(self, where: str, manifest: bytes) -> Named:
         try:
             return named_by(manifest)
         except (ValueError, KeyError, TypeError, AttributeError) as exc:

@@ -10,11 +10,15 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from runbook.domain.errors import MismatchError
+from runbook.domain.metadata_rows import is_elsewhere
+
 DOCKER_MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
 DOCKER_LIST = "application/vnd.docker.distribution.manifest.list.v2+json"
 OCI_MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 OCI_INDEX = "application/vnd.oci.image.index.v1+json"
 MANIFEST_TYPES = (DOCKER_MANIFEST, DOCKER_LIST, OCI_MANIFEST, OCI_INDEX)
+_SCHEMA_1 = "application/vnd.docker.distribution.manifest.v1+"  # json or prettyjws
 _CONFIG = "application/vnd.docker.container.image.v1+json"
 _LAYER = "application/vnd.docker.image.rootfs.diff.tar.gzip"
 
@@ -38,6 +42,10 @@ class Image:
         return digest_of(self.manifest)
 
 
+class NotByDigestError(MismatchError):
+    """The image may be sound, but its digest does not say so: it is not that of the manifest as it is sent."""
+
+
 @dataclass(frozen=True)
 class PulledImage:
     """What was pulled: every byte of it was hashed and is what its digest says."""
@@ -46,6 +54,7 @@ class PulledImage:
     media_type: str
     manifest: bytes
     blobs: Mapping[str, int]  # digest -> bytes, of the image and of all images of a list
+    elsewhere: int = 0  # layers that no registry keeps
 
     @property
     def size(self) -> int:
@@ -59,15 +68,25 @@ class Named:
 
     blobs: Mapping[str, int]
     manifests: tuple[str, ...]
+    elsewhere: int  # layers that no registry keeps
 
 
 def named_by(manifest: bytes) -> Named:
     """Return what a manifest or list names; a ValueError or KeyError says that it is none."""
     document = json.loads(manifest)
-    blobs = [*document.get("layers", ())]
+    layers = document.get("layers", ())
+    blobs = [layer for layer in layers if not is_elsewhere(layer)]
+    elsewhere = len(layers) - len(blobs)
     blobs += [document["config"]] if "config" in document else []
     children = tuple(child["digest"] for child in document.get("manifests", ()))
-    return Named({blob["digest"]: blob["size"] for blob in blobs}, children)
+    return Named({blob["digest"]: blob["size"] for blob in blobs}, children, elsewhere)
+
+
+def refuse_schema_1(where: str, media_type: str) -> None:
+    """Raise NotByDigestError for a manifest of schema 1: its digest leaves out the signatures that are sent."""
+    if media_type.startswith(_SCHEMA_1):
+        what = "it is an image of schema 1, which cannot be verified by its digest"
+        raise NotByDigestError(where, what, "pull it with an old client, or push it again with a newer one")
 
 
 def build_image(layers: Sequence[bytes], *, labels: Mapping[str, str] | None = None) -> Image:

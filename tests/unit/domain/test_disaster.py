@@ -1,9 +1,11 @@
 import pytest
 
-from runbook.domain.disaster import Branch, decide, refuse_heavier_than_needed
+from runbook.domain.disaster import Branch, Unfinished, decide, refuse_heavier_than_needed
 from runbook.domain.errors import RefusedError
 from runbook.domain.health import ClusterSeen
-from tests.fakes.clusters import alive, cluster, dead
+from tests.fakes.clusters import IDS, alive, cluster, dead
+
+BEGUN = Unfinished("20261122T013000Z-0123abcd", IDS[0])
 
 
 @pytest.mark.parametrize(
@@ -28,11 +30,46 @@ def test_the_lightest_remedy_that_can_help_is_chosen(seen: ClusterSeen, branch: 
     assert decision.facts[0] == seen.summary()
 
 
-@pytest.mark.parametrize("seen", [cluster(), cluster(dead(1)), cluster(alive(1))])
-def test_a_restore_that_did_not_finish_is_started_again_whatever_it_left(seen: ClusterSeen) -> None:
-    decision = decide(seen, unfinished="20261122T013000Z-0123abcd")
+@pytest.mark.parametrize(
+    "seen",
+    [
+        cluster(),  # all cleared away, nothing restored
+        cluster(
+            dead(1), dead(2), dead(3)
+        ),  # stopped to be set aside, the volumes look readable and are empty
+        cluster(dead(2, services=False)),  # half destroyed
+        cluster(alive(1), dead(2), dead(3)),  # a forced one that had set two of three aside
+        cluster(dead(1)),  # the first replica half restored
+        cluster(alive(1)),  # the first replica restored, not proven
+        cluster(alive(1), dead(3), configured=1),  # and a node that was silent is back with its old replica
+    ],
+)
+def test_a_restore_that_did_not_finish_is_started_again_wherever_it_died(seen: ClusterSeen) -> None:
+    decision = decide(seen, unfinished=BEGUN)
     assert decision.branch is Branch.RESTORE
     assert decision.because == "the restore of recovery point 20261122T013000Z-0123abcd did not finish"
+
+
+@pytest.mark.parametrize(
+    ("seen", "branch"),
+    [
+        (cluster(alive(1), alive(2), alive(3)), Branch.NOTHING),  # repaired by hand, or never begun to stop
+        (cluster(alive(2)), Branch.NOTHING),  # installed anew: not the restore's own first replica
+        (cluster(alive(1), alive(2), dead(3)), Branch.REPLACE),
+    ],
+)
+def test_an_old_unfinished_restore_does_not_doom_a_registry_that_stands(
+    seen: ClusterSeen, branch: Branch
+) -> None:
+    decision = decide(seen, unfinished=BEGUN)
+    assert decision.branch is branch
+    assert f"unfinished restore: {BEGUN.point}" in decision.facts
+
+
+def test_an_unfinished_restore_does_not_doom_a_registry_that_serves_from_silent_nodes() -> None:
+    seen = cluster(unreachable=("dtr1", "dtr2", "dtr3"))
+    assert decide(seen, answers=True, unfinished=BEGUN).branch is Branch.NOTHING
+    assert decide(seen, answers=False, unfinished=BEGUN).branch is Branch.RESTORE
 
 
 @pytest.mark.parametrize(

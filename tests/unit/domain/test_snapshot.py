@@ -14,6 +14,7 @@ from runbook.domain.snapshot import (
     current_target,
     digest_of_key,
     id_key,
+    image_named_by,
     link_proves,
 )
 
@@ -48,6 +49,21 @@ REPOSITORY = f"{ROOT}/repositories/org/team/app"
 )
 def test_every_path_of_a_tree_is_known(path: str, place: Place) -> None:
     assert classify(path) == place
+
+
+@pytest.mark.parametrize(
+    ("path", "image"),
+    [
+        (f"{REPOSITORY}/_layers/sha256/{HEX}/link", "org/team/app"),
+        (f"{REPOSITORY}/_manifests/revisions/sha256/{HEX}/link", "org/team/app"),
+        (f"{REPOSITORY}/_manifests/tags/v1/current/link", "org/team/app:v1"),
+        (f"{REPOSITORY}/_manifests/tags/v1/index/sha256/{HEX}/link", "org/team/app:v1"),
+        (f"{REPOSITORY}/_uploads/0c8c/startedat", None),
+        (f"{ROOT}/blobs/sha256/ab/{HEX}/data", None),
+    ],
+)
+def test_a_link_names_the_image_that_it_belongs_to(path: str, image: str | None) -> None:
+    assert image_named_by(path) == image
 
 
 def test_a_repository_may_be_called_like_a_part_of_the_tree() -> None:

@@ -1,10 +1,14 @@
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import SimpleNamespace
 from typing import cast
 
 import pytest
+from prefect.client.schemas.objects import FlowRun, FlowRunPolicy
+from prefect.context import FlowRunContext
 from pydantic import ValidationError
 
-from flows.approval import GivenApproval, require_approval, require_same_plan
+from flows.approval import GivenApproval, require_approval, require_same_plan, was_shown
 from flows.run import Run
 from runbook.domain.errors import InvalidConfigError, RefusedError
 from runbook.domain.plans import Action, Plan, Step
@@ -55,6 +59,30 @@ def test_an_approval_with_too_little_in_it_is_refused_with_every_field_at_once()
 
 def test_an_approval_that_is_typed_whole_is_of_this_plan() -> None:
     assert GivenApproval.of(PLAN, cluster="prod", approver="Kim", reason="INC-1") == given()
+
+
+@contextmanager
+def run_that_suspended_for(*keys: str) -> Iterator[None]:
+    """A flow run that goes on after it was suspended with these pause keys."""
+    policy = FlowRunPolicy(pause_keys=set(keys))
+    flow_run = FlowRun.model_construct(run_count=1, empirical_policy=policy)
+    with FlowRunContext.model_construct(flow_run=flow_run):
+        yield
+
+
+def test_a_plan_was_shown_to_whoever_gave_an_approval_beforehand() -> None:
+    assert was_shown(PLAN, given())
+
+
+def test_a_plan_was_shown_when_this_run_was_suspended_for_it_and_no_other() -> None:
+    assert not was_shown(PLAN, None)
+    with run_that_suspended_for():
+        assert not was_shown(PLAN, None)
+    with run_that_suspended_for(f"restore-{PLAN.digest()}-1"):
+        assert was_shown(PLAN, None)
+        assert not was_shown(Plan("restore", "prod", ()), None)
+    with run_that_suspended_for(f"restore-{PLAN.digest()}-0"):  # a run before it was retried
+        assert not was_shown(PLAN, None)
 
 
 def test_a_plan_that_changed_after_its_approval_is_not_carried_out() -> None:

@@ -6,7 +6,8 @@ from pydantic import SecretStr
 
 from runbook.domain.errors import MismatchError, RefusedError, UnreachableError
 from runbook.remote.registry_api import Registry, ping
-from runbook.remote.registry_images import DOCKER_LIST, Image, build_image, digest_of
+from runbook.remote.registry_images import DOCKER_LIST, Image, NotByDigestError, build_image, digest_of
+from tests.fakes.odd_images import signed_manifest, windows_image
 from tests.fakes.registry_server import PASSWORD, USER, RegistryServer, registry_server
 
 IMAGE = build_image([b"one", b"two" * 1000], labels={"canary": "yes"})
@@ -73,6 +74,24 @@ def test_a_list_is_pulled_with_all_its_images(registry: Registry) -> None:
     top = Image(f'{{"schemaVersion":2,"manifests":[{children}]}}'.encode(), DOCKER_LIST, {})
     registry.push_image("org/app:all", top)
     assert set(registry.pull_image("org/app:all").blobs) == {*IMAGE.blobs, *other.blobs}
+
+
+def test_layers_that_no_registry_keeps_are_counted_and_not_asked_for(
+    registry: Registry, server: RegistryServer
+) -> None:
+    foreign, image = windows_image()
+    server.blobs.update(image.blobs)
+    server.manifests["org/app", image.digest] = (image.media_type, image.manifest)
+    pulled = registry.pull_image(f"org/app@{image.digest}")
+    assert (set(pulled.blobs), pulled.elsewhere) == (set(image.blobs), 1)
+    assert f"GET /v2/org/app/blobs/{foreign}" not in server.requests
+
+
+def test_an_image_of_schema_1_is_told_from_a_damaged_one(registry: Registry, server: RegistryServer) -> None:
+    digest, signed = signed_manifest(b'{"schemaVersion":1')
+    server.manifests["org/app", digest] = signed
+    with pytest.raises(NotByDigestError, match="schema 1, which cannot be verified by its digest"):
+        registry.pull_image(f"org/app@{digest}")
 
 
 @pytest.mark.parametrize(

@@ -88,7 +88,7 @@ def test_a_restore_schedules_garbage_collection_as_the_point_knew_it(
 
 def test_a_registry_that_does_not_take_the_points_schedule_is_a_mismatch(cluster: FakeCluster) -> None:
     _point_with(cluster, {GC: SATURDAY})
-    cluster.admin = FakeScheduler(deaf=True)
+    cluster.scheduler = FakeScheduler(deaf=True)
     cluster.admin.delete_cron(GC)
     with pytest.raises(MismatchError, match="is not scheduled as before: onlinegc is never and was 0 0 3"):
         restore_schedules.fn(cluster, POINT)

@@ -5,13 +5,16 @@ from pathlib import Path
 import pytest
 
 from blocks.connection import ClusterConnection
+from runbook.domain.disaster import Unfinished
 from runbook.domain.errors import InvalidConfigError, MismatchError, RefusedError
 from runbook.domain.metadata import expected_tables
 from runbook.domain.versions import parse_version
 from runbook.remote.encryption import generate_identity
+from runbook.remote.unfinished import note_begun, unfinished_restore
 from tasks.recovery_points import Begun, begin_point, check_vault, stream_metadata
 from tests.fakes.cluster_connection import FakeCluster
 from tests.fakes.clusters import IDS, alive, dead
+from tests.fakes.points import take_point
 
 
 def archive_of(version: str = "2.9.29") -> bytes:
@@ -112,3 +115,22 @@ def test_an_identity_that_is_not_there_blocks_and_is_named(tmp_path: Path) -> No
     assert (finding.level, finding.where) == ("blocks", f"file:{tmp_path}/absent")
     assert finding.what == "cannot be read: No such file or directory"
     assert finding.next_step == "write the secret there, mode 0600"
+
+
+def test_a_published_point_closes_the_matter_of_an_older_restore(cluster: FakeCluster) -> None:
+    cluster.replicas = [alive(1)]
+    note_begun(cluster.vault, "lab", Unfinished("20200101T013000Z-0123abcd", IDS[0]))
+    assert "`runbook backup` closes the matter" in check_vault.fn(cluster)[0].next_step
+    take_point(cluster)
+    assert unfinished_restore(cluster.vault, "lab") is None
+    (finding,) = check_vault.fn(cluster)
+    assert finding.what.startswith("newest verified recovery point")
+
+
+def test_a_point_that_is_not_proven_leaves_the_older_restore_on_record(cluster: FakeCluster) -> None:
+    cluster.replicas = [alive(1)]
+    note_begun(cluster.vault, "lab", Unfinished("20200101T013000Z-0123abcd", IDS[0]))
+    cluster.bootstrapper.archive = archive_of()[:5120]
+    with pytest.raises(MismatchError):
+        stream_metadata.fn(cluster, begin_point.fn(cluster))
+    assert unfinished_restore(cluster.vault, "lab")

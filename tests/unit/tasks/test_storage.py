@@ -1,42 +1,28 @@
 from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
 
 import pytest
-from pydantic import SecretStr
 
 from runbook.domain.plans import Action
-from runbook.remote.registry_admin_api import RegistryAdmin
 from tasks.storage import ensure_storage
 from tests.fakes.cluster_connection import FakeCluster
-from tests.fakes.registry_server import PASSWORD, USER, RegistryServer, registry_server
-
-
-class ClusterWithRegistry(FakeCluster):
-    """A cluster whose administration API is that of a registry."""
-
-    def __init__(self, folder: Path, server: RegistryServer) -> None:
-        super().__init__(folder)
-        self.server = server
-
-    @property
-    def admin(self) -> Any:
-        return RegistryAdmin(self.server.url, self.server.ca_pem, USER, SecretStr(PASSWORD))
+from tests.fakes.registry_server import registry_server
 
 
 @pytest.fixture
-def with_registry(cluster: FakeCluster) -> Iterator[ClusterWithRegistry]:
+def with_registry(cluster: FakeCluster) -> Iterator[FakeCluster]:
     with registry_server() as server:
-        yield ClusterWithRegistry(cluster.folder, server)
+        cluster.server = server
+        yield cluster
 
 
-def stored(cluster: ClusterWithRegistry) -> dict[str, object]:
+def stored(cluster: FakeCluster) -> dict[str, object]:
+    assert cluster.server
     s3: dict[str, object] = cluster.server.storage["storage"]["s3"]
     return s3
 
 
 def test_the_registry_is_given_the_bucket_and_its_keys_once(
-    with_registry: ClusterWithRegistry, monkeypatch: pytest.MonkeyPatch
+    with_registry: FakeCluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MSR_S3_ACCESS_KEY", "key")
     monkeypatch.setenv("MSR_S3_SECRET_KEY", "secret")
@@ -45,7 +31,7 @@ def test_the_registry_is_given_the_bucket_and_its_keys_once(
 
 
 def test_without_keys_the_registry_is_given_none_and_uses_its_nodes_role(
-    with_registry: ClusterWithRegistry,
+    with_registry: FakeCluster,
 ) -> None:
     s3 = with_registry.settings.storage.s3
     s3.access_key = s3.secret_key = None
