@@ -14,10 +14,12 @@ from blocks.cluster import load_cluster
 from blocks.connection import ClusterConnection
 from flows.cli_report import show
 from flows.prune import prune
+from runbook.domain.errors import MismatchError
 from runbook.domain.recovery import RecoveryPoint, select_point
 from runbook.domain.recovery_json import manifest_to_json
 from runbook.remote.pins import pin, read_pins, unpin
 from runbook.remote.recovery_points import list_points
+from runbook.remote.recovery_verify import verify_point
 
 points = typer.Typer(no_args_is_help=True, help="Recovery points in the vault.")
 Cluster = Annotated[str, typer.Option("--cluster", help="Cluster file (*.yaml) or RegistryCluster block.")]
@@ -40,6 +42,27 @@ def show_command(point: str, cluster: Cluster) -> None:
     with _connected(cluster) as connection:
         manifest = select_point(list_points(connection.vault, connection.name), point)
     typer.echo(manifest_to_json(manifest).decode())
+
+
+@points.command("verify")
+def verify_command(
+    cluster: Cluster,
+    point: Annotated[str | None, typer.Argument(help="Its id or beginning; left out: the newest.")] = None,
+    full: Annotated[bool, typer.Option("--full", help="Read and hash every blob as well.")] = False,
+) -> None:
+    """Read one point back, open it, prove it again and compare its images with what the vault holds."""
+    with _connected(cluster) as connection:
+        manifest = select_point(list_points(connection.vault, connection.name), point)
+        report = verify_point(connection.vault, manifest, connection.identity, full=full)
+    for finding in report.findings:
+        typer.echo(finding)
+    if not report.sound:
+        what = f"{len(report.findings)} things are wrong with it, first: {report.findings[0]}"
+        raise MismatchError(
+            f"recovery point {manifest.id}", what, "restore from another; see `runbook points list`"
+        )
+    read = f"{report.bytes_read / 1e6:.1f} MB read"
+    typer.echo(f"recovery point {manifest.id}: sound; {report.objects} objects, {report.blobs} blobs, {read}")
 
 
 @points.command("pin")
