@@ -7,14 +7,13 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.markdown import Markdown
 
 from blocks.cluster import RegistryCluster
 from flows.approval import GivenApproval
 from flows.backup import backup
 from flows.check import check
 from flows.cli_points import points
+from flows.cli_report import show
 from flows.cli_server import server_or_none
 from flows.install import install
 from flows.restore import restore
@@ -22,7 +21,6 @@ from flows.scale_out import scale_out
 from runbook.domain.errors import ExitStatus, RefusedError, RunbookError
 from runbook.domain.findings import error_for
 from runbook.domain.plans import Plan
-from runbook.domain.report import Report
 
 app = typer.Typer(
     name="runbook",
@@ -47,7 +45,7 @@ Json = Annotated[bool, typer.Option("--json", help="With --plan: print the plan 
 def check_command(cluster: Cluster, _plan: Looks = False) -> None:
     """Look at everything, change nothing, show all findings at once; with --plan too, for it is only a look."""
     report = check(cluster, fail_if_blocked=False)
-    _show(report)
+    show(report)
     if error := error_for(report.findings):
         raise error
 
@@ -55,7 +53,7 @@ def check_command(cluster: Cluster, _plan: Looks = False) -> None:
 @app.command("install")
 def install_command(cluster: Cluster, plan: PlanOnly = False, json: Json = False) -> None:
     """First replica, storage, load balancer, canary."""
-    _show(install(cluster, plan_only=plan), as_json=json)
+    show(install(cluster, plan_only=plan), as_json=json)
 
 
 @app.command("scale-out")
@@ -66,13 +64,13 @@ def scale_out_command(
     json: Json = False,
 ) -> None:
     """Join replicas one after another up to the wanted odd number."""
-    _show(scale_out(cluster, replicas=replicas, plan_only=plan), as_json=json)
+    show(scale_out(cluster, replicas=replicas, plan_only=plan), as_json=json)
 
 
 @app.command("backup")
 def backup_command(cluster: Cluster, plan: PlanOnly = False, json: Json = False) -> None:
     """Take a recovery point, metadata and images as one, and prove it."""
-    _show(backup(cluster, plan_only=plan), as_json=json)
+    show(backup(cluster, plan_only=plan), as_json=json)
 
 
 @app.command("restore")
@@ -86,11 +84,11 @@ def restore_command(
 ) -> None:
     """Decide, show plan and loss, ask, then bring the registry back. The last resort."""
     planned = restore(cluster, point=point, plan_only=True, force_reason=force_reason)
-    _show(planned, as_json=json)
+    show(planned, as_json=json)
     if plan or planned.plan is None:
         return
     given = _approval(planned.plan, approve)
-    _show(restore(cluster, point=point, approval=given, force_reason=force_reason))
+    show(restore(cluster, point=point, approval=given, force_reason=force_reason))
 
 
 def _approval(plan: Plan, approver: str | None) -> GivenApproval:
@@ -116,13 +114,6 @@ def push_block(file: Path) -> None:
     RegistryCluster.register_type_and_schema()
     cluster.save(cluster.settings.name, overwrite=True)
     typer.echo(f"block registry-cluster/{cluster.settings.name} holds {file}")
-
-
-def _show(report: Report, as_json: bool = False) -> None:
-    if as_json and report.plan:
-        typer.echo(report.plan.to_json())
-    else:
-        Console().print(Markdown(report.to_markdown()))
 
 
 def run() -> None:

@@ -65,6 +65,26 @@ def test_a_backup_through_the_control_plane_alone_into_a_folder_is_verified(
     assert_nothing_lost(before, look(installed.cluster))
 
 
+def test_backups_remove_what_no_rule_keeps_and_never_a_pinned_point(installed, before, altered, tmp_path):
+    folder = tmp_path / "vault"
+    folder.mkdir()
+    retention = {"keep_last": 1, "minimum": 1, "confirmed": True}
+    file = altered(lambda content: content.update(vault=_folder(content, folder) | {"retention": retention}))
+
+    def backed_up():
+        assert runbook("backup", cluster=file).status == 0
+        return sorted(point.name for point in (folder / "lab" / "points").iterdir())
+
+    (first,) = backed_up()
+    assert runbook("points", "pin", first, "--reason", "a test wants it", cluster=file).status == 0
+    second = backed_up()[-1]
+    planned = runbook("points", "prune", cluster=file)
+    assert "pinned: a test wants it" in " ".join(planned.stdout.split())
+    third = backed_up()
+    assert (len(third), first in third, second in third) == (2, True, False)
+    assert_nothing_lost(before, look(installed.cluster))
+
+
 def test_a_backup_that_ends_well_and_is_cut_off_leaves_no_point(installed, before):
     what = "the backup ended well and its archive is not whole: the archive is cut off after"
     with fault("backup-truncated"):

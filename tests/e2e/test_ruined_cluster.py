@@ -60,11 +60,13 @@ def test_a_point_with_one_changed_byte_is_refused_before_anything_is_touched(rui
     with _one_byte_changed(ruined, part_key("lab", point, part)):
         spoiled = look(ruined)
         ended = runbook(*APPROVED, cluster=ruined.file)
+        verified = runbook("points", "verify", cluster=ruined.file)
         after = look(ruined)
     what = f"1 things are wrong with it, first: {part}: "
     assert_failed(
         ended, MismatchError, f"recovery point {point}", what, "nothing was touched; choose another"
     )
+    assert (verified.status, verified.words.partition(": ")[0]) == (6, f"recovery point {point}")
     assert after == spoiled
 
 
