@@ -17,7 +17,7 @@ def backup(cluster: str, plan_only: bool = False) -> Report:
     `plan_only` shows what would be done and touches nothing.
     """
     with Run("backup", cluster) as run:
-        checked = preflight(run, losable=[node.name for node in run.cluster.registry_nodes], only_reads=True)
+        checked = preflight(run, losable=True, only_reads=True)
         if plan_only:
             run.report.plan = _plan(run)
             return run.report.planned()

@@ -9,7 +9,7 @@ from prefect.futures import PrefectFuture
 from blocks.connection import ClusterConnection
 from flows.run import Run
 from runbook.domain.errors import ForeignFileError
-from runbook.domain.findings import Finding, error_for, lower, tolerate, without_repeats
+from runbook.domain.findings import Finding, error_for, lower, spare, tolerate, without_repeats
 from runbook.domain.report import Phase
 from tasks.control_plane import check_control_plane
 from tasks.load_balancer import check_load_balancer
@@ -21,14 +21,18 @@ from tasks.storage import check_storage
 Checked = list[PrefectFuture[None]]
 
 
-def preflight(run: Run, *, losable: Sequence[str] = (), only_reads: bool = False) -> Checked:
+def preflight(run: Run, *, losable: bool = False, only_reads: bool = False) -> Checked:
     """Look at everything and raise one error that names every finding that blocks; changes nothing.
 
-    Nodes named in `losable` may be unreachable: a restore is for that, and a backup needs a majority alone.
-    A runbook that `only_reads` does not need them fit for a new replica either, and leaves the load balancer be.
+    Where nodes are `losable`, registry nodes may be unreachable, and managers as long as one is not: a restore is
+    for that, and a backup needs a majority of the replicas alone. A runbook that `only_reads` does not need its
+    nodes fit for a new replica either, and leaves the load balancer be.
     """
     looked = look(run)
-    run.report.findings = tolerate(run.report.findings, set(losable), only_reads=only_reads)
+    if losable:
+        managers = [node.name for node in run.cluster.settings.managers]
+        nodes = {node.name for node in run.cluster.registry_nodes} | spare(managers, run.report.findings)
+        run.report.findings = tolerate(run.report.findings, nodes, only_reads=only_reads)
     if only_reads:
         run.report.findings = lower(run.report.findings, ForeignFileError)
     return [run.step(judge, run.report.findings, after=looked)]

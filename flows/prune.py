@@ -34,9 +34,8 @@ def prune(cluster: str, plan_only: bool = True, most_at_once: int | None = None)
 def _plan(run: Run, planned: RetentionPlan) -> Plan:
     if planned.refusal:
         run.report.notes.append(f"nothing may be removed now: {planned.refusal}")
-    where = run.cluster.vault.where
     steps = (
-        Step(Action.KEEP if v.keep else Action.REMOVE, where, f"recovery point {v.id}", "; ".join(v.reasons))
+        Step(Action.KEEP if v.keep else Action.REMOVE, v.id, "recovery point", "; ".join(v.reasons))
         for v in planned.verdicts
     )
     return Plan("prune", run.cluster.name, tuple(steps))

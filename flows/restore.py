@@ -46,7 +46,7 @@ def restore(
     a plan is shown, and not again once exactly that plan is approved.
     """
     with Run("restore", cluster) as run:
-        checked = preflight(run, losable=[node.name for node in run.cluster.registry_nodes])
+        checked = preflight(run, losable=True)
         shown = _look(run, checked, point, force_reason)
         run.report.plan = shown.plan.result()
         run.report.notes += [f"forced: {force_reason}"] if force_reason else []

@@ -44,9 +44,7 @@ def remove_expired(
     for identifier in identifiers:
         lock.require()
         remove_point(cluster.vault, cluster.name, identifier)
-        done.append(
-            Step(Action.REMOVE, cluster.vault.where, f"recovery point {identifier}", "no rule keeps it")
-        )
+        done.append(Step(Action.REMOVE, identifier, "recovery point", "no rule keeps it"))
         get_run_logger().info("%s", done[-1])
     swept = sweep_blobs(
         cluster.vault,

@@ -28,7 +28,7 @@ class Ended:
     status: int
     stdout: str
     stderr: str
-    state: Mapping[str, Any]  # of its flow run, at the lab's Prefect server
+    state: Mapping[str, Any]  # of its last flow run, at the lab's Prefect server; empty if it had none
 
     @property
     def words(self) -> str:
@@ -86,6 +86,7 @@ def assert_failed(ended: Ended, kind: type[RunbookError], where: str, what: str,
     assert ended.status == kind.exit_status, ended.stderr
     pattern = rf"{re.escape(where)}: .*{what}.*\nNext: .*{next_step}"
     assert re.match(pattern, ended.words), ended.words
+    assert ended.state, f"no flow run began: {ended.stderr}"
     assert (ended.state["type"], ended.state["name"]) == ("FAILED", "Failed")
     assert ended.state["message"].endswith(f": {ended.words}"), ended.state["message"]
 
@@ -97,10 +98,11 @@ def assert_run_failed(run: DeployedRun, where: str, what: str, next_step: str) -
 
 
 def _state_of_its_run(stderr: str) -> dict[str, Any]:
-    """Return the state of the flow run whose address a command printed."""
-    printed = _RUN.search(stderr)
-    assert printed, f"no flow run began: {stderr}"
-    (run,) = query("flow_runs/filter", {"flow_runs": {"id": {"any_": [printed["id"]]}}})
+    """Return the state of the last flow run whose address a command printed; nothing if it printed none."""
+    printed = [match["id"] for match in _RUN.finditer(stderr)]
+    if not printed:
+        return {}
+    (run,) = query("flow_runs/filter", {"flow_runs": {"id": {"any_": [printed[-1]]}}})
     state: dict[str, Any] = run["state"]
     return state
 

@@ -1,5 +1,6 @@
 """Faults of a registry with one replica: none loses anything, none publishes half a recovery point."""
 
+import json
 import re
 import sqlite3
 
@@ -73,13 +74,14 @@ def test_backups_remove_what_no_rule_keeps_and_never_a_pinned_point(installed, b
 
     def backed_up():
         assert runbook("backup", cluster=file).status == 0
-        return sorted(point.name for point in (folder / "lab" / "points").iterdir())
+        return sorted(point.name for point in (folder / "lab" / "points").iterdir() if any(point.iterdir()))
 
     (first,) = backed_up()
     assert runbook("points", "pin", first, "--reason", "a test wants it", cluster=file).status == 0
     second = backed_up()[-1]
-    planned = runbook("points", "prune", cluster=file)
-    assert "pinned: a test wants it" in " ".join(planned.stdout.split())
+    planned = json.loads(runbook("points", "prune", "--json", cluster=file).stdout)
+    assert {step["where"]: step["action"] for step in planned["steps"]} == {second: "keep", first: "keep"}
+    assert "pinned: a test wants it" in planned["steps"][1]["reason"]
     third = backed_up()
     assert (len(third), first in third, second in third) == (2, True, False)
     assert_nothing_lost(before, look(installed.cluster))
@@ -175,6 +177,14 @@ def test_a_backup_that_cannot_reach_the_control_plane_leaves_no_half_point(insta
     assert_failed(
         ended, UnreachableError, where, "no answer: ", "see that it runs and is reachable from here"
     )
+    assert_nothing_lost(before, look(installed.cluster))
+
+
+def test_a_backup_without_a_load_balancer_leaves_no_half_point(installed, before):
+    with fault("balancer-stopped"):
+        ended = runbook("backup", cluster=installed.cluster.file)
+    wait_until_healthy(installed.cluster)
+    assert_failed(ended, UnreachableError, "lb1", "port 8181 on its loopback did not answer", "")
     assert_nothing_lost(before, look(installed.cluster))
 
 

@@ -73,6 +73,13 @@ def tolerate(
     )
 
 
+def spare(managers: Iterable[str], findings: Iterable[Finding]) -> set[str]:
+    """Return the managers that may be silent: all that are, as long as nothing blocks on another one."""
+    named = set(managers)
+    blocked = {f.where for f in findings if f.level is Level.BLOCKS and f.where in named}
+    return blocked if blocked < named else set()
+
+
 def lower(findings: Iterable[Finding], kind: type[RunbookError]) -> tuple[Finding, ...]:
     """Return the findings with what blocks and is of this kind lowered to warnings."""
     return tuple(

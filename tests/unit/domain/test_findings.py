@@ -7,6 +7,7 @@ from runbook.domain.findings import (
     lower,
     not_judged,
     ok,
+    spare,
     tolerate,
     without_repeats,
 )
@@ -77,3 +78,10 @@ def test_a_backup_goes_on_beside_a_registry_node_that_could_take_no_new_replica(
 def test_nothing_else_goes_on_beside_a_registry_node_that_can_take_no_new_replica() -> None:
     full = Finding(Level.BLOCKS, "dtr3", "0.5 GiB are free", "free some", readable=True)
     assert tolerate([full], {"dtr3"}) == (full,)
+
+
+def test_managers_may_be_silent_while_one_is_not() -> None:
+    silent = [from_error(UnreachableError(name, "no answer", "start it")) for name in ("ucp1", "ucp2")]
+    assert spare(["ucp1", "ucp2", "ucp3"], [*silent, ok("ucp3", "fine")]) == {"ucp1", "ucp2"}
+    assert spare(["ucp1", "ucp2"], silent) == set()
+    assert spare(["ucp1"], silent[:1]) == set()
