@@ -83,41 +83,44 @@ def plan_restore(
     What was verified is part of the plan, so an approval of it counts for these very bytes.
     """
     point = verified.point
-    others = [n.name for n in nodes if n.name != first_node and n.name not in seen.unreachable][: wanted - 1]
-    if len(others) < wanted - 1:
-        raise RefusedError(
-            "restore",
-            f"{wanted} replicas are wanted and {len(others) + 1} registry nodes answer",
-            "add a registry node to the cluster file, or lower `replicas`",
-        )
-    remains = [step for replica in seen.replicas for step in _clear(replica.node, replica.replica_id)]
+    others = _nodes_to_join(seen, nodes, wanted, first_node)
     steps = (
-        Step(
-            Action.VERIFY,
-            "vault",
-            f"recovery point {point.id}",
-            f"before anything is touched; its blobs are listed as {verified.listing}",
-        ),
+        _verified(verified),
         *(_leave(node) for node in seen.unreachable),
-        *remains,
-        Step(
-            Action.RESTORE_IMAGES,
-            "storage",
-            f"{loss.missing_blobs} blobs from the vault",
-            "storage lacks them",
-        ),
-        Step(
-            Action.RESTORE_METADATA,
-            first_node,
-            f"replica {point.replica_id}",
-            f"from recovery point {point.id}",
-        ),
-        Step(Action.VERIFY, first_node, "canary and sampled images pulled by digest", "before others join"),
+        *(step for replica in seen.replicas for step in _clear(replica.node, replica.replica_id)),
+        *_first_replica(point, loss, first_node),
         *(Step(Action.JOIN, node, "a new replica", f"{wanted} are wanted") for node in others),
         Step(Action.CONFIGURE, "load balancer", "pool of all replicas", "clients come back"),
         Step(Action.BACK_UP, "vault", "a new recovery point", "the old one is of another cluster state"),
     )
     return Plan("restore", point.cluster, steps)
+
+
+def _nodes_to_join(seen: ClusterSeen, nodes: Sequence[NodeSpec], wanted: int, first_node: str) -> list[str]:
+    """Return where the other replicas go; RefusedError when too few nodes answer."""
+    free = [n.name for n in nodes if n.name != first_node and n.name not in seen.unreachable][: wanted - 1]
+    if len(free) < wanted - 1:
+        raise RefusedError(
+            "restore",
+            f"{wanted} replicas are wanted and {len(free) + 1} registry nodes answer",
+            "add a registry node to the cluster file, or lower `replicas`",
+        )
+    return free
+
+
+def _verified(verified: Verified) -> Step:
+    why = f"before anything is touched; its blobs are listed as {verified.listing}"
+    return Step(Action.VERIFY, "vault", f"recovery point {verified.point.id}", why)
+
+
+def _first_replica(point: Manifest, loss: Loss, node: str) -> tuple[Step, ...]:
+    """Images before metadata, and proof by pulls before there are more replicas."""
+    blobs, why = f"{loss.missing_blobs} blobs from the vault", f"from recovery point {point.id}"
+    return (
+        Step(Action.RESTORE_IMAGES, "storage", blobs, "storage lacks them"),
+        Step(Action.RESTORE_METADATA, node, f"replica {point.replica_id}", why),
+        Step(Action.VERIFY, node, "canary and sampled images pulled by digest", "before others join"),
+    )
 
 
 def _leave(node: str) -> Step:

@@ -1,37 +1,16 @@
 import json
 from dataclasses import replace
-from datetime import UTC, datetime
 
 import pytest
 
 from runbook.domain.errors import MismatchError, RefusedError
 from runbook.domain.recovery import (
-    PARTS,
-    Canary,
-    ImageTotals,
     Manifest,
-    ProofNumbers,
-    StoredPart,
 )
 from runbook.domain.recovery_json import FORMAT_VERSION, manifest_from_json, manifest_to_json
+from tests.fakes.manifests import MANIFEST as SOUND
 
-MANIFEST = Manifest(
-    cluster="prod",
-    id="20261122T010203Z-0a1b2c3d",
-    created=datetime(2026, 11, 22, 1, 2, 3, tzinfo=UTC),
-    verified=True,
-    registry_version="2.9.29",
-    cluster_id="ucp-1",
-    replica_id="0123456789ab",
-    objects=dict.fromkeys(PARTS, StoredPart(1, "a", 2, "b")),
-    images=ImageTotals("standard", 3, 2, 1),
-    proof=ProofNumbers(5, 0, 1, 9),
-    tags=2,
-    repositories=1,
-    canary=Canary("org/canary:x", "sha256:d"),
-    recipients=("age1x", "age1y"),
-    details={"flow_run": "1"},
-)
+MANIFEST = replace(SOUND, recipients=("age1x", "age1y"), details={"flow_run": "1"})
 
 
 @pytest.mark.parametrize("manifest", [MANIFEST, replace(MANIFEST, canary=None, verified=False)])

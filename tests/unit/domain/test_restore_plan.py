@@ -6,27 +6,12 @@ import pytest
 from runbook.domain.errors import RefusedError
 from runbook.domain.health import Replica
 from runbook.domain.plans import Action
-from runbook.domain.recovery import ImageTotals, Manifest, ProofNumbers
 from runbook.domain.restore_plan import NAMED, Loss, Verified, choose_node, plan_restore
 from tests.fakes.clusters import IDS, cluster, dead, registry_nodes
+from tests.fakes.manifests import MANIFEST as SOUND
 
 TAKEN = datetime(2026, 11, 22, 1, 30, tzinfo=UTC)
-POINT = Manifest(
-    cluster="lab",
-    id="20261122T013000Z-0123abcd",
-    created=TAKEN,
-    verified=True,
-    registry_version="2.9.29",
-    cluster_id="UCP1",
-    replica_id=IDS[0],
-    objects={},
-    images=ImageTotals("standard", 10, 5, 1000),
-    proof=ProofNumbers(20, 0, 0, 1000),
-    tags=4,
-    repositories=2,
-    canary=None,
-    recipients=(),
-)
+POINT = replace(SOUND, cluster="lab", id="20261122T013000Z-0123abcd", created=TAKEN, replica_id=IDS[0])
 VERIFIED = Verified(POINT, "0a1b2c3d4e5f")
 LOSS = Loss(TAKEN, newer_blobs=0, missing_blobs=5)
 

@@ -1,9 +1,8 @@
-from datetime import UTC, datetime
+from dataclasses import replace
 
 import pytest
 
 from runbook.domain.errors import MismatchError, NotReadyError
-from runbook.domain.recovery import ImageTotals, Manifest, ProofNumbers
 from runbook.remote import holds
 from runbook.remote.encryption import generate_identity
 from runbook.remote.holds import current_hold
@@ -11,24 +10,10 @@ from runbook.remote.recovery_points import write_sidecar
 from tasks.holds import hold_garbage_collection, release_hold, release_stale_hold, restore_schedules
 from tasks.recovery_points import check_vault
 from tests.fakes.cluster_connection import FakeCluster
+from tests.fakes.manifests import MANIFEST
 from tests.fakes.scheduler import GC, LICENCE, SATURDAY, FakeScheduler
 
-POINT = Manifest(
-    cluster="lab",
-    id="20261122T010203Z-0a1b2c3d",
-    created=datetime(2026, 11, 22, 1, 2, 3, tzinfo=UTC),
-    verified=True,
-    registry_version="2.9.29",
-    cluster_id="ucp-1",
-    replica_id="0123456789ab",
-    objects={},
-    images=ImageTotals("standard", 0, 0, 0),
-    proof=ProofNumbers(0, 0, 0, 0),
-    tags=0,
-    repositories=0,
-    canary=None,
-    recipients=(),
-)
+POINT = replace(MANIFEST, cluster="lab")
 
 
 def test_a_hold_that_is_released_leaves_everything_as_it_was(cluster: FakeCluster) -> None:
