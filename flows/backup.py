@@ -4,7 +4,6 @@ from prefect import flow
 
 from flows.preflight import preflight
 from flows.recovery_point import take_recovery_point
-from flows.retention import apply_retention
 from flows.run import Run
 from runbook.domain.plans import Action, Plan, Step
 from runbook.domain.report import Report
@@ -21,10 +20,8 @@ def backup(cluster: str, plan_only: bool = False) -> Report:
         if plan_only:
             run.report.plan = _plan(run)
             return run.report.planned()
-        with run.lock() as lock:
-            taken = take_recovery_point(run, after=checked)
-            if run.cluster.settings.vault.retention.has_rules:
-                apply_retention(run, lock, after=taken)
+        with run.lock():
+            take_recovery_point(run, after=checked)
     return run.report
 
 

@@ -1,6 +1,6 @@
 """`runbook points`: the recovery points in the vault."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
@@ -12,12 +12,9 @@ from rich.table import Column, Table
 
 from blocks.cluster import load_cluster
 from blocks.connection import ClusterConnection
-from flows.cli_report import show
-from flows.prune import prune
 from runbook.domain.errors import MismatchError
 from runbook.domain.recovery import RecoveryPoint, select_point
 from runbook.domain.recovery_json import manifest_to_json
-from runbook.remote.pins import pin, read_pins, unpin
 from runbook.remote.recovery_points import list_points
 from runbook.remote.recovery_verify import verify_point
 
@@ -29,11 +26,7 @@ Cluster = Annotated[str, typer.Option("--cluster", help="Cluster file (*.yaml) o
 def list_command(cluster: Cluster) -> None:
     """Show all recovery points, oldest first."""
     with _connected(cluster) as connection:
-        found, pins = (
-            list_points(connection.vault, connection.name),
-            read_pins(connection.vault, connection.name),
-        )
-        Console().print(_table(found, pins, datetime.now(UTC)))
+        Console().print(_table(list_points(connection.vault, connection.name), datetime.now(UTC)))
 
 
 @points.command("show")
@@ -65,37 +58,6 @@ def verify_command(
     typer.echo(f"recovery point {manifest.id}: sound; {report.objects} objects, {report.blobs} blobs, {read}")
 
 
-@points.command("pin")
-def pin_command(
-    point: str, cluster: Cluster, reason: Annotated[str, typer.Option(help="Who wants it kept, and why.")]
-) -> None:
-    """Keep one point whatever the retention rules say."""
-    with _connected(cluster) as connection:
-        found = select_point(list_points(connection.vault, connection.name), point)
-        pin(connection.vault, connection.name, found.id, reason)
-    typer.echo(f"point {found.id} is pinned: {reason}")
-
-
-@points.command("unpin")
-def unpin_command(point: str, cluster: Cluster) -> None:
-    """Let the retention rules decide about one point again."""
-    with _connected(cluster) as connection:
-        found = select_point(list_points(connection.vault, connection.name), point)
-        unpin(connection.vault, connection.name, found.id)
-    typer.echo(f"point {found.id} is not pinned")
-
-
-@points.command("prune")
-def prune_command(
-    cluster: Cluster,
-    confirm: Annotated[bool, typer.Option("--confirm", help="Remove; without it, only show.")] = False,
-    most: Annotated[int | None, typer.Option(help="Let this many points go at once, this time.")] = None,
-    json: Annotated[bool, typer.Option("--json", help="Without --confirm: print the plan as JSON.")] = False,
-) -> None:
-    """Show which points the retention rules keep, which go, and why; with --confirm remove the latter."""
-    show(prune(cluster, plan_only=not confirm, most_at_once=most), as_json=json)
-
-
 @contextmanager
 def _connected(cluster: str) -> Iterator[ClusterConnection]:
     connection = ClusterConnection(load_cluster(cluster).settings)
@@ -105,20 +67,19 @@ def _connected(cluster: str) -> Iterator[ClusterConnection]:
         connection.close()
 
 
-def _table(found: tuple[RecoveryPoint, ...], pins: Mapping[str, str], now: datetime) -> Table:
+def _table(found: tuple[RecoveryPoint, ...], now: datetime) -> Table:
     identifier = Column("point", no_wrap=True)  # whole, however narrow the terminal is: restore wants it
     table = Table(identifier, "age", "state", "tags", "blobs", "MB", box=box.SIMPLE)
     for point in found:
-        table.add_row(point.id, _age(now - point.created), *_cells(point, pinned=point.id in pins))
+        table.add_row(point.id, _age(now - point.created), *_cells(point))
     return table
 
 
-def _cells(point: RecoveryPoint, *, pinned: bool) -> tuple[str, ...]:
+def _cells(point: RecoveryPoint) -> tuple[str, ...]:
     manifest = point.manifest
     if manifest is None:
         return (point.problem or "not verified", "", "", "")
     state = "verified" if manifest.verified else "not verified"
-    state += ", pinned" if pinned else ""
     return state, str(manifest.tags), str(manifest.images.blobs), f"{manifest.images.bytes / 1e6:.1f}"
 
 

@@ -1,6 +1,5 @@
 """Faults of a registry with one replica: none loses anything, none publishes half a recovery point."""
 
-import json
 import re
 import sqlite3
 
@@ -63,27 +62,6 @@ def test_a_backup_through_the_control_plane_alone_into_a_folder_is_verified(
     assert ended.status == 0, ended.stderr
     listed = runbook("points", "list", cluster=file).stdout
     assert re.search(r"\d{8}T\d{6}Z-[0-9a-f]{8} +\S+ +verified +3 ", listed), listed
-    assert_nothing_lost(before, look(installed.cluster))
-
-
-def test_backups_remove_what_no_rule_keeps_and_never_a_pinned_point(installed, before, altered, tmp_path):
-    folder = tmp_path / "vault"
-    folder.mkdir()
-    retention = {"keep_last": 1, "minimum": 1, "confirmed": True}
-    file = altered(lambda content: content.update(vault=_folder(content, folder) | {"retention": retention}))
-
-    def backed_up():
-        assert runbook("backup", cluster=file).status == 0
-        return sorted(point.name for point in (folder / "lab" / "points").iterdir() if any(point.iterdir()))
-
-    (first,) = backed_up()
-    assert runbook("points", "pin", first, "--reason", "a test wants it", cluster=file).status == 0
-    second = backed_up()[-1]
-    planned = json.loads(runbook("points", "prune", "--json", cluster=file).stdout)
-    assert {step["where"]: step["action"] for step in planned["steps"]} == {second: "keep", first: "keep"}
-    assert "pinned: a test wants it" in planned["steps"][1]["reason"]
-    third = backed_up()
-    assert (len(third), first in third, second in third) == (2, True, False)
     assert_nothing_lost(before, look(installed.cluster))
 
 

@@ -18,7 +18,6 @@ class Action(StrEnum):
     DESTROY = "destroy"
     RESTORE_IMAGES = "restore images"
     RESTORE_METADATA = "restore metadata"
-    REMOVE = "remove"
     VERIFY = "verify"
 
 
