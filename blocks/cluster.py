@@ -50,11 +50,16 @@ def load_cluster(name: str) -> RegistryCluster:
     try:
         return cast("RegistryCluster", RegistryCluster.load(name))
     except (ValueError, PrefectException) as exc:
-        raise InvalidConfigError(
-            f"block {name}",
-            f"cannot be loaded: {str(exc).splitlines()[0]}",
-            f"write it with `runbook blocks push FILE`, where FILE has `name: {name}`",
-        ) from exc
+        raise _unusable(name, str(exc).splitlines()[0]) from exc
+    except RuntimeError as exc:  # Prefect's word for a block that does not pass validation
+        if not isinstance(exc.__cause__, ValidationError):
+            raise
+        raise _unusable(name, "; ".join(problems_in(exc.__cause__, whole="the block"))) from exc
+
+
+def _unusable(name: str, why: str) -> InvalidConfigError:
+    next_step = f"write it with `runbook blocks push FILE`, where FILE has `name: {name}`"
+    return InvalidConfigError(f"block {name}", f"cannot be loaded: {why}", next_step)
 
 
 def _read_yaml(path: Path) -> Any:

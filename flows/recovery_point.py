@@ -9,7 +9,14 @@ from runbook.domain.plans import Action, Step
 from runbook.domain.recovery import Manifest
 from tasks.holds import hold_garbage_collection, release_hold, release_stale_hold
 from tasks.images import push_canary
-from tasks.recovery_points import begin_point, copy_images, prove_point, publish_point, stream_metadata
+from tasks.recovery_points import (
+    begin_point,
+    copy_images,
+    prove_point,
+    publish_point,
+    seal_point,
+    stream_metadata,
+)
 
 
 def take_recovery_point(run: Run, after: After = ()) -> After:
@@ -27,7 +34,8 @@ def take_recovery_point(run: Run, after: After = ()) -> After:
     finally:
         released = run.step(release_hold, after=last)
     proof = run.step(prove_point, metadata, images, canary)
-    published = run.step(publish_point, begun, metadata, images, (canary, proof, hold), after=[released])
+    sealed = run.step(seal_point, begun, metadata, images, (canary, proof, hold), after=[released])
+    published = run.step(publish_point, sealed)
     manifest: Manifest = published.result()
     run.report.did.append(
         Step(Action.BACK_UP, run.cluster.name, manifest.id, "verified, its manifest is published")

@@ -189,18 +189,18 @@ def prove_point(
     return proof
 
 
-@step("publish point {begun.id}", retries=0)
-def publish_point(
+@step("seal point {begun.id}", retries=0)
+def seal_point(
     cluster: ClusterConnection,
     begun: Begun,
     metadata: ArchiveSummary,
     images: PassResult,
     evidence: tuple[Canary, Proof, HoldRecord],
 ) -> Manifest:
-    """Leave a recovery point: everything read back, opened and proven first, the manifest written last.
+    """Return the manifest of a point that was read back, opened and proven; it is not in the vault yet.
 
     The metadata was read under a hold, so the crons that were held go into the sidecar: a restore puts
-    them back. A restore of an older point is not on record as unfinished any more: the registry lives.
+    them back.
     """
     canary, proof, hold = evidence
     content = cluster.describe(begun.node) | {"held_schedules": dict(hold.crons)}
@@ -226,6 +226,15 @@ def publish_point(
         details={"flow_run": flow_run.get_id() or ""},
     )
     _require_sound(cluster, manifest)
+    return manifest
+
+
+@step("publish point {manifest.id}", retries=0)
+def publish_point(cluster: ClusterConnection, manifest: Manifest) -> Manifest:
+    """Leave a recovery point: the manifest is written last. A step of its own, so that it begins with the lock.
+
+    A restore of an older point is not on record as unfinished any more: the registry lives.
+    """
     publish(cluster.vault, manifest)
     if left := note_outlived(cluster.vault, cluster.name, manifest.id):
         get_run_logger().info("%s: the restore of %s is no longer unfinished", cluster.name, left.point)

@@ -2,7 +2,14 @@
 
 from runbook.domain.holds import HoldRecord
 from runbook.domain.recovery import Canary, Manifest
-from tasks.recovery_points import begin_point, copy_images, prove_point, publish_point, stream_metadata
+from tasks.recovery_points import (
+    begin_point,
+    copy_images,
+    prove_point,
+    publish_point,
+    seal_point,
+    stream_metadata,
+)
 from tests.fakes.cluster_connection import FakeCluster
 from tests.fakes.metadata_archive import archive, rows_of_image
 from tests.fakes.stored_images import tree_of
@@ -19,6 +26,5 @@ def take_point(cluster: FakeCluster) -> Manifest:
     metadata, images = stream_metadata.fn(cluster, begun), copy_images.fn(cluster)
     canary = Canary("org/app:v1", str(rows["tags"][0]["digest"]))
     proof = prove_point.fn(cluster, metadata, images, canary)
-    return publish_point.fn(
-        cluster, begun, metadata, images, (canary, proof, HoldRecord("run", {}, begun.created))
-    )
+    evidence = canary, proof, HoldRecord("run", {}, begun.created)
+    return publish_point.fn(cluster, seal_point.fn(cluster, begun, metadata, images, evidence))

@@ -1,5 +1,6 @@
 """The Prefect server that the lock installs: it starts, schedules the nightly backup, and runs it by itself."""
 
+import json
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -25,6 +26,7 @@ from lab import commands, prefect_services
 from lab.paths import ROOT
 from lab.schedules import schedules_paused
 from lab.waiting import wait_until
+from runbook.domain.errors import InvalidConfigError
 from tests.lab_cluster import LabCluster
 
 pytestmark = pytest.mark.integration
@@ -144,6 +146,26 @@ def test_a_schedule_that_an_operator_paused_stays_paused_when_the_file_is_applie
         assert (kept.id, kept.active) == (schedule.id, False)
     finally:
         client.update_deployment_schedule(nightly.id, schedule.id, active=True)
+
+
+def test_a_block_that_somebody_made_invalid_is_refused_with_its_path(
+    client: SyncPrefectClient, lab_cluster: LabCluster
+) -> None:
+    lab = client.read_block_document_by_name("lab", "registry-cluster")
+    data = json.loads(json.dumps(lab.data))
+    data["settings"]["nodes"][1]["host_key"] = "ssh-ed25519 nonsense"
+    ids = {"block_type_id": str(lab.block_type_id), "block_schema_id": str(lab.block_schema_id)}
+    body = {"name": "broken", "data": data, **ids}
+    made = client.request("POST", "/block_documents/", json=body).raise_for_status().json()
+    try:
+        command = [sys.executable, "-m", "flows", "check", "--cluster", "broken"]
+        environment = lab_cluster.prefect_environment()
+        done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    finally:
+        client.request("DELETE", "/block_documents/{id}", path_params={"id": made["id"]})
+    assert done.returncode == InvalidConfigError.exit_status, done.stderr
+    assert "block broken: cannot be loaded: settings.nodes[1].host_key: " in done.stderr
+    assert "Next: write it with `runbook blocks push FILE`" in done.stderr
 
 
 def test_a_schedule_rests_while_a_story_is_told_and_is_on_again_afterwards(

@@ -78,7 +78,7 @@ def haproxy(connection: SshConnection) -> Iterator[HaproxyOverSsh]:
     before = haproxy.read()
     yield haproxy
     haproxy.apply(before)
-    connection.run(("sh", "-c", f"rm -f {PATH}.before-runbooks {PATH}.previous"))
+    connection.run(("sh", "-c", f"rm -f {PATH}.before-runbooks* {PATH}.previous"))
 
 
 @pytest.fixture
@@ -135,7 +135,7 @@ def test_the_configuration_before_is_kept(haproxy: HaproxyOverSsh, connection: S
     assert content(connection, f"{PATH}.previous") == text_for()
 
 
-def test_the_first_configuration_of_somebody_else_is_kept_for_good(
+def test_every_configuration_of_somebody_else_is_kept_for_good(
     haproxy: HaproxyOverSsh, connection: SshConnection
 ) -> None:
     for first, pool in ((HAND_WRITTEN, ()), (OTHER_HAND, (Backend("dtr1", "198.18.0.11"),))):
@@ -143,6 +143,8 @@ def test_the_first_configuration_of_somebody_else_is_kept_for_good(
         haproxy.apply(text_for(*pool))
         haproxy.apply(text_for())
         assert content(connection, f"{PATH}.before-runbooks") == HAND_WRITTEN
+    later = connection.run(("sh", "-c", f"cat {PATH}.before-runbooks.2*"))
+    assert later.stdout.decode() == OTHER_HAND
 
 
 def test_a_configuration_written_by_hand_is_not_replaced(

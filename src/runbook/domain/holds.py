@@ -11,7 +11,7 @@ Cron = Mapping[str, Any]
 Crons = Mapping[str, Cron]  # by job action
 
 _GIVEN = {"id", "nextRun"}  # by the registry, anew each time
-_SET = {"schedule", "retries", "capacityMap", "parameters", "deadline", "stopTimeout"}  # by people (API27)
+_SET = {"retries", "capacityMap", "parameters", "deadline", "stopTimeout"}  # by people (API27)
 
 
 def settings_of(row: Cron) -> Cron:
@@ -53,16 +53,26 @@ def describe(crons: Crons) -> str:
 
 
 def why_not_released(wanted: Crons, seen: Crons) -> str | None:
-    """Say which cron is not what it was before the hold, None when all are."""
+    """Say which action is not scheduled as it was before the hold, None when all are."""
+    wrong = [
+        f"{action} is {seen[action]['schedule'] if action in seen else 'never'} and was {cron['schedule']}"
+        for action, cron in wanted.items()
+        if action not in seen or seen[action]["schedule"] != cron["schedule"]
+    ]
+    return "; ".join(wrong) or None
+
+
+def shown_otherwise(wanted: Crons, seen: Crons) -> str | None:
+    """Say what else of a cron is shown otherwise than it was set, None where nothing is.
+
+    It may be lost, or spelled in another way (`1h` as `1h0m0s`): a person can tell.
+    """
     return "; ".join(_differences(wanted, seen)) or None
 
 
 def _differences(wanted: Crons, seen: Crons) -> Iterator[str]:
     for action, cron in wanted.items():
-        if action not in seen:
-            yield f"{action} is never and was {cron['schedule']}"
-            continue
-        for name in sorted(_SET & cron.keys()):  # other fields may be the registry's own: they prove nothing
-            value, now = cron[name], seen[action].get(name)
+        for name in sorted(_SET & cron.keys()):
+            value, now = cron[name], seen.get(action, {}).get(name)
             if (now or None) != (value or None):  # a registry shows what is not set as "", 0, {} or null
                 yield f"{name} of {action} is {now!r} and was {value!r}"

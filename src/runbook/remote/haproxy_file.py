@@ -17,8 +17,10 @@ swap() {
   if [ ! -e "$path" ]; then
     rm -f "$path.previous"
   else
-    if [ ! -e "$path.before-runbooks" ] && ! grep -q "^$marker" "$path"; then
-      cp -p "$path" "$path.kept" && mv "$path.kept" "$path.before-runbooks" || return 1
+    if ! grep -q "^$marker" "$path"; then # somebody else's
+      kept=$path.before-runbooks
+      [ ! -e "$kept" ] || kept=$kept.$(date -u +%Y%m%dT%H%M%SZ)
+      cp -p "$path" "$path.kept" && mv "$path.kept" "$kept" || return 1
     fi
     cp -p "$path" "$path.previous" || return 1
   fi
@@ -44,7 +46,8 @@ said=$(
   rpm -q --qf '[%{FILENAMES} %{FILEDIGESTS}\n]' haproxy 2>/dev/null
 )
 for sum in md5sum sha256sum; do
-  digest=$("$sum" <"$path" | cut -d ' ' -f 1)
+  digest=$("$sum" <"$path" 2>/dev/null | cut -d ' ' -f 1)
+  [ -n "$digest" ] || continue # without one, any package would do
   case $said in *"$path $digest"*) exit 0 ;; esac
 done
 exit 1

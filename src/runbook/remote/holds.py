@@ -5,7 +5,7 @@ from collections.abc import Collection
 from typing import Protocol
 
 from runbook.domain.errors import MismatchError
-from runbook.domain.holds import Cron, Crons, HoldRecord, why_not_released
+from runbook.domain.holds import Cron, Crons, HoldRecord, shown_otherwise, why_not_released
 from runbook.remote.vault import AlreadyThereError, NotThereError, Vault
 from runbook.remote.waiting import wait_until
 
@@ -90,10 +90,13 @@ def release(vault: Vault, cluster: str, scheduler: Scheduler) -> HoldRecord | No
 
 
 def put_back(cluster: str, scheduler: Scheduler, crons: Crons) -> None:
-    """Leave these crons as they are given; MismatchError when the registry then shows others."""
+    """Leave these crons as they are given; MismatchError when the registry then shows other schedules."""
     for cron in crons.values():
         scheduler.set_cron(cron)
-    if reason := why_not_released(crons, scheduler.crons()):
+    seen = scheduler.crons()
+    if differences := shown_otherwise(crons, seen):
+        logger.warning("%s: look at it in System > Garbage collection: %s", cluster, differences)
+    if reason := why_not_released(crons, seen):
         raise MismatchError(
             cluster,
             f"garbage collection is not scheduled as before: {reason}",

@@ -23,23 +23,37 @@ def lock_key(cluster: str) -> str:
 
 
 class HeldLock:
-    """The cluster's lock while it is ours."""
+    """The cluster's lock while it is ours: until its lease ends, whether or not anything told us that it did."""
 
-    def __init__(self, cluster: str, record: LockRecord) -> None:
+    def __init__(self, cluster: str, record: LockRecord, clock: Callable[[], datetime] = _utc_now) -> None:
         self.record = record
         self._cluster = cluster
-        self._lost: str | None = None
+        self._clock = clock
+        self._until = record.until
+        self._taken_by: str | None = None
 
-    def lose(self, why: str) -> None:
-        """Note why somebody else has the lock, or may have it."""
-        self._lost = why
+    def renewed(self, until: datetime) -> None:
+        """Note that it is ours until then."""
+        self._until = until
+
+    def taken(self, owner: str) -> None:
+        """Note that another run has it."""
+        self._taken_by = owner
+
+    def why_lost(self) -> str | None:
+        """Say why the lock is ours no more, None while it is."""
+        if self._taken_by:
+            return f"it was taken by run {self._taken_by}"
+        if self._clock() >= self._until:
+            return f"its lease ended at {self._until:%H:%M:%S} UTC"
+        return None
 
     def require(self) -> None:
         """Return while the lock is ours; LockedError as soon as it may not be."""
-        if self._lost:
+        if reason := self.why_lost():
             raise LockedError(
                 self._cluster,
-                f"this run has lost the cluster's lock: {self._lost}",
+                f"this run has lost the cluster's lock: {reason}",
                 "see that no other runbook runs, then start it again; it finishes the work",
             )
 
@@ -57,7 +71,7 @@ def hold_lock(
     """
     key = lock_key(cluster)
     etag = _take(vault, key, cluster, record)
-    held = HeldLock(cluster, record)
+    held = HeldLock(cluster, record, clock)
     renewal = _Renewal(vault, key, held, etag, clock)
     renewal.start()
     try:
@@ -105,8 +119,6 @@ class _Renewal(threading.Thread):
     ) -> None:
         super().__init__(name="lock-renewal", daemon=True)
         self._vault, self._key, self._held, self._etag, self.clock = vault, key, held, etag, clock
-        self._until = held.record.until
-        self._taken_by: str | None = None
         self._ended = threading.Event()
 
     def run(self) -> None:
@@ -114,11 +126,10 @@ class _Renewal(threading.Thread):
         while not self._ended.wait(LEASE.total_seconds() / 3):
             try:
                 self.renew()
-            except RunbookError as exc:
-                logger.warning("the lock's lease was not renewed: %s", exc.what)
-            if reason := self.why_lost():
+            except (RunbookError, ValueError, KeyError) as exc:  # the last two: what is there is no record
+                logger.warning("the lock's lease was not renewed: %s", exc)
+            if reason := self._held.why_lost():
                 logger.error("the cluster's lock is lost: %s", reason)
-                self._held.lose(reason)
                 return
 
     def renew(self) -> None:
@@ -130,17 +141,9 @@ class _Renewal(threading.Thread):
             data, self._etag = self._vault.get_with_etag(self._key)
             wanted = LockRecord.from_json(data)  # ours, if only the answer to a renewal was lost
         if wanted.owner != self._held.record.owner:
-            self._taken_by = wanted.owner
+            self._held.taken(wanted.owner)
             return
-        self._until = wanted.until
-
-    def why_lost(self) -> str | None:
-        """Say why the lock is ours no more, None while it is."""
-        if self._taken_by:
-            return f"it was taken by run {self._taken_by}"
-        if self.clock() >= self._until:
-            return f"its lease ended at {self._until:%H:%M:%S} UTC"
-        return None
+        self._held.renewed(wanted.until)
 
     def stop(self) -> None:
         """End the thread."""

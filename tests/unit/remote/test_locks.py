@@ -41,7 +41,7 @@ def renewal(vault: FileVault) -> _Renewal:
     etag = vault.put_bytes(lock_key("prod"), record("run-1").to_json())
     clock = Clock()
     clock.now = NOW + timedelta(seconds=20)
-    return _Renewal(vault, lock_key("prod"), HeldLock("prod", record("run-1")), etag, clock)
+    return _Renewal(vault, lock_key("prod"), HeldLock("prod", record("run-1"), clock), etag, clock)
 
 
 def until(vault: FileVault) -> datetime:
@@ -51,31 +51,41 @@ def until(vault: FileVault) -> datetime:
 def test_a_renewal_moves_the_lease(vault: FileVault, renewal: _Renewal) -> None:
     renewal.renew()
     assert until(vault) == NOW + timedelta(seconds=20) + LEASE
-    assert renewal.why_lost() is None
+    assert renewal._held.why_lost() is None
 
 
 def test_a_renewal_whose_answer_was_lost_keeps_the_lock(vault: FileVault, renewal: _Renewal) -> None:
     vault.put_bytes(lock_key("prod"), record("run-1", NOW + timedelta(seconds=20)).to_json())
     renewal.renew()
-    assert renewal.why_lost() is None
+    assert renewal._held.why_lost() is None
 
 
 def test_a_lock_that_another_run_took_is_lost_and_no_step_begins(vault: FileVault, renewal: _Renewal) -> None:
     vault.put_bytes(lock_key("prod"), record("run-2").to_json())
     renewal.renew()
-    assert renewal.why_lost() == "it was taken by run run-2"
+    assert renewal._held.why_lost() == "it was taken by run run-2"
 
 
 def test_a_lease_that_ran_out_is_lost(renewal: _Renewal) -> None:
     renewal.clock.now = NOW + LEASE
-    assert renewal.why_lost() == "its lease ended at 03:01:00 UTC"
+    assert renewal._held.why_lost() == "its lease ended at 03:01:00 UTC"
 
 
 def test_a_lost_lock_stops_the_run() -> None:
-    held = HeldLock("prod", record("run-1"))
+    held = HeldLock("prod", record("run-1"), lambda: NOW)
     held.require()
-    held.lose("it was taken by run run-2")
+    held.taken("run-2")
     with pytest.raises(LockedError, match="this run has lost the cluster's lock: it was taken by run run-2"):
+        held.require()
+
+
+def test_a_run_that_slept_past_its_lease_stops_though_nothing_renewed_it() -> None:
+    clock = Clock()
+    held = HeldLock("prod", record("run-1"), clock)
+    clock.now = NOW + LEASE - timedelta(seconds=1)
+    held.require()
+    clock.now = NOW + LEASE
+    with pytest.raises(LockedError, match="its lease ended at 03:01:00 UTC"):
         held.require()
 
 
