@@ -25,7 +25,7 @@ while pgrep -x haproxy >/dev/null; do
 done
 rm -f /run/haproxy.pid
 """
-"""Debian's own script cannot look into a process of another user here, and stops nothing."""
+"""Debian's own script cannot look into a process of another user here: it stops nothing, and starts a second one."""
 
 
 @dataclass(frozen=True)
@@ -161,7 +161,7 @@ def _stop_balancer(lab: Lab, _: tuple[Machine, ...]) -> None:
 
 
 def _start_balancer(lab: Lab, _: tuple[Machine, ...]) -> None:
-    lab.run(BALANCER, "service", "haproxy", "start")
+    lab.run(BALANCER, "sh", "-c", "pgrep -x haproxy >/dev/null || service haproxy start")
 
 
 def _stop_control_plane(lab: Lab, _: tuple[Machine, ...]) -> None:

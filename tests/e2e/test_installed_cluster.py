@@ -8,7 +8,7 @@ import pytest
 from lab import commands
 from lab.node_engines import node_engine
 from lab.paths import PREFECT
-from lab.topology import REGISTRY_NODES
+from lab.topology import BALANCER, REGISTRY_NODES
 from runbook.domain.errors import MismatchError, RefusedError, UnreachableError
 from tests.e2e.conftest import SUNDAY_NIGHT, fault, wait_until_healthy
 from tests.e2e.runs import assert_failed, assert_run_failed, deployed, query, runbook
@@ -162,6 +162,9 @@ def test_a_backup_without_a_load_balancer_leaves_no_half_point(installed, before
     with fault("balancer-stopped"):
         ended = runbook("backup", cluster=installed.cluster.file)
     wait_until_healthy(installed.cluster)
+    commands.heal_fault("balancer-stopped")  # healing what is well starts no second one beside it
+    with commands.open_lab() as lab:
+        lab.run(BALANCER, "sh", "-c", "[ $(pgrep -x haproxy | wc -l) = 1 ]")
     assert_failed(ended, UnreachableError, "lb1", "port 8181 on its loopback did not answer", "")
     assert_nothing_lost(before, look(installed.cluster))
 
