@@ -8,6 +8,7 @@ ENVIRONMENT = {
     "PREFECT_LOGGING_EXTRA_LOGGERS": "runbook",  # what the core says appears beside what the tasks say
     "PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW": "ignore",
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",  # its 20 s end a restore on a busy machine
     "DO_NOT_TRACK": "1",
 }
 

@@ -7,7 +7,10 @@ import httpx
 import typer
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
-ANSWERS_WITHIN = 3.0
+TAKES_A_CALL_WITHIN = 3.0
+"""Seconds for a connection: a machine that is off is found out quickly."""
+ANSWERS_WITHIN = 60.0
+"""Seconds for an answer: who takes the call lives, and may be busy, as in the minutes of a disaster."""
 
 
 @contextmanager
@@ -24,6 +27,7 @@ def server_or_none() -> Iterator[None]:
 
 def _answers(url: str) -> bool:
     try:
-        return httpx.get(f"{url}/health", timeout=ANSWERS_WITHIN).is_success
+        limits = httpx.Timeout(ANSWERS_WITHIN, connect=TAKES_A_CALL_WITHIN)
+        return httpx.get(f"{url}/health", timeout=limits).is_success
     except httpx.HTTPError:
         return False
