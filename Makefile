@@ -4,6 +4,7 @@ SHELL := /bin/bash
 PY := .venv/bin/python
 READY := .venv/.ready
 APPROVE ?=
+LAB := integration or e2e
 
 .DEFAULT_GOAL := help
 .PHONY: python3-venv help setup demo test check fmt unit lab-up down clean lock
@@ -31,7 +32,11 @@ demo: $(READY) ## the whole story in the lab; leaves the lab and the Prefect UI 
 	@$(PY) -m lab.demo $(if $(APPROVE),--approve $(APPROVE))
 
 test: $(READY) ## every test: unit, contract, integration, end to end (sets up the lab)
-	@$(PY) -m pytest
+	@mkdir -p var
+	@$(PY) -m pytest -m "not ($(LAB))" >var/tests-without-lab.log 2>&1 & beside=$$!; \
+	  $(PY) -m pytest -m "$(LAB)" || failed=1; \
+	  wait $$beside || failed=1; \
+	  cat var/tests-without-lab.log; exit $${failed:-0}
 
 check: $(READY) ## format, lint, types, layers, unit tests
 	@.venv/bin/ruff format --check --quiet . && .venv/bin/ruff check --quiet .
