@@ -22,6 +22,7 @@ from runbook.domain.recovery import (
 from runbook.domain.recovery_json import manifest_to_json
 from runbook.domain.sampling import Budget, budget_of
 from runbook.domain.snapshot import blob_key
+from runbook.domain.vault_report import VaultReport
 from runbook.domain.verification import Mode
 from runbook.remote.catalogue import announce, read_catalogue, retire, settle
 from runbook.remote.encryption import generate_identity
@@ -31,7 +32,7 @@ from runbook.remote.storage import S3Storage
 from runbook.remote.vault import Vault
 from runbook.remote.vault_file import FileVault
 from runbook.remote.vault_s3 import S3Vault
-from runbook.remote.vault_verify import VaultReport, verify_vault
+from runbook.remote.vault_verify import verify_vault
 from tests.fakes.metadata_archive import digest_of, rows_of_image
 from tests.fakes.stored_images import id_path, tree_of
 from tests.integration.recovery_fixtures import Endpoint, s3_endpoint

@@ -71,12 +71,7 @@ def retire(vault: Vault, cluster: str, identifier: str, why: str) -> None:
 
 def read_catalogue(vault: Vault, cluster: str) -> Catalogue:
     """Return the catalogue; an entry that cannot be read says so in `unreadable`."""
-    prefix = catalogue_prefix(cluster)
-    names = [seen.key.removeprefix(prefix) for seen in vault.list(prefix)]
-    retired = {name.removesuffix(RETIRED) for name in names if name.endswith(RETIRED)}
-    entered = {name.removesuffix(ENTRY) for name in names if name.endswith(ENTRY)} - {
-        f"{name}.retired" for name in retired
-    }
+    entered, retired = _names(vault, cluster)
     with ThreadPoolExecutor(_READERS, "catalogue") as pool:
         entries = dict(
             zip(entered, pool.map(lambda name: _entry(vault, cluster, name), entered), strict=True)
@@ -90,6 +85,12 @@ def read_catalogue(vault: Vault, cluster: str) -> Catalogue:
         {name: what for name, what in entries.items() if isinstance(what, str)},
         _announced(vault, cluster),
     )
+
+
+def expected_points(vault: Vault, cluster: str) -> set[str]:
+    """Return the points that must be there, by a listing alone."""
+    entered, retired = _names(vault, cluster)
+    return entered - retired
 
 
 @dataclass(frozen=True)
@@ -178,6 +179,17 @@ def _manifests(vault: Vault, cluster: str, identifiers: Sequence[str]) -> dict[s
 
     with ThreadPoolExecutor(_READERS, "manifests") as pool:
         return dict(zip(identifiers, pool.map(read, identifiers), strict=True))
+
+
+def _names(vault: Vault, cluster: str) -> tuple[set[str], set[str]]:
+    """Return the points that were entered, and those that were retired."""
+    prefix = catalogue_prefix(cluster)
+    names = [seen.key.removeprefix(prefix) for seen in vault.list(prefix)]
+    retired = {name.removesuffix(RETIRED) for name in names if name.endswith(RETIRED)}
+    entered = {
+        name.removesuffix(ENTRY) for name in names if name.endswith(ENTRY) and not name.endswith(RETIRED)
+    }
+    return entered, retired
 
 
 def _entry(vault: Vault, cluster: str, identifier: str) -> Entry | str:

@@ -6,53 +6,25 @@ look finds is held against the indexes, to say which points need it.
 
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from itertools import chain
 
 from runbook.domain.catalogue import Entry
-from runbook.domain.recovery import MANIFEST
-from runbook.domain.sampling import Budget, Item, Rotation, next_share
+from runbook.domain.recovery import MANIFEST, Manifest
+from runbook.domain.sampling import Budget, Item, next_share
+from runbook.domain.vault_report import VaultReport
 from runbook.domain.verification import Damage, Mode, State, still_known
 from runbook.remote.blob_check import listed, why_not_intact
 from runbook.remote.catalogue import Look, look_at, read_catalogue
 from runbook.remote.hashing import hashed
 from runbook.remote.needed_images import Place, needed_by, needed_images
 from runbook.remote.recovery_points import load_point
-from runbook.remote.recovery_verify import Contents, read_back
+from runbook.remote.recovery_verify import Contents, VerifyReport, read_back, verify_point
 from runbook.remote.vault import NotThereError
 from runbook.remote.verifications import change_state, etags, read_state
 from runbook.remote.wanted_blobs import WantedBlob, WantedBlobs, blobs_of, save_wanted, saved_wanted
 
-NAMED = 10_000
-"""Findings that are kept with their names; more are counted."""
 AT_ONCE = 100_000
 """Objects of a sample that are chosen at once: they are kept in memory."""
-
-
-@dataclass
-class VaultReport:
-    """What was looked at, and what is wrong; each finding names its object."""
-
-    mode: Mode
-    points: int = 0
-    objects: int = 0  # of the points themselves, read
-    blobs: int = 0  # read, or by a quick look: found in the listing
-    bytes_read: int = 0
-    found: int = 0
-    damages: list[Damage] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
-    rotation: Rotation = field(default_factory=Rotation)
-
-    @property
-    def sound(self) -> bool:
-        """True when nothing is wrong."""
-        return not self.found
-
-    def note(self, damage: Damage) -> None:
-        """Take in a finding."""
-        self.found += 1
-        if len(self.damages) < NAMED:
-            self.damages.append(damage)
 
 
 def verify_vault(place: Place, mode: Mode, budget: Budget | None = None) -> VaultReport:
@@ -225,3 +197,22 @@ class _Until:
             self._end = time.monotonic() + self._seconds
             return True
         return time.monotonic() < self._end
+
+
+def verify_one(place: Place, manifest: Manifest, *, full: bool = False) -> VerifyReport:
+    """Return what is wrong with one point, opened and proven, and leave it on record; `full` reads its blobs too."""
+    began = place.now()
+    look = look_at(place.vault, place.cluster)
+    report = verify_point(place.vault, manifest, place.identity(), full=full)
+    known = {damage.key for damage in report.damages}
+    report.damages += [d for d in look.damages if d.point == manifest.id and d.key not in known]
+    read_again = None if full else {f"points/{manifest.id}/{name}" for name in manifest.objects}
+    etag_of = etags(place.vault, place.cluster)
+
+    def change(state: State) -> State:
+        before = still_known(state.known(manifest.id), etag_of, read_again)
+        mode = Mode.FULL if full else Mode.POINT
+        return state.after((mode, began), {manifest.id: (*report.damages, *before)})
+
+    change_state(place.vault, place.cluster, change)
+    return report
