@@ -1,6 +1,6 @@
 """`runbook points`: the recovery points in the vault."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
@@ -12,13 +12,16 @@ from rich.table import Column, Table
 
 from blocks.cluster import load_cluster
 from blocks.connection import ClusterConnection
-from runbook.domain.errors import MismatchError
+from flows.cli_verify import verify_command
 from runbook.domain.recovery import RecoveryPoint, select_point
 from runbook.domain.recovery_json import manifest_to_json
+from runbook.remote.catalogue import expected_points
 from runbook.remote.recovery_points import list_points
-from runbook.remote.recovery_verify import verify_point
+from runbook.remote.vault import Vault
 
 points = typer.Typer(no_args_is_help=True, help="Recovery points in the vault.")
+WIDE = 120
+"""Columns that the list may take: a narrower terminal breaks its lines, and no word of it."""
 Cluster = Annotated[str, typer.Option("--cluster", help="Cluster file (*.yaml) or RegistryCluster block.")]
 
 
@@ -26,7 +29,10 @@ Cluster = Annotated[str, typer.Option("--cluster", help="Cluster file (*.yaml) o
 def list_command(cluster: Cluster) -> None:
     """Show all recovery points, oldest first."""
     with _connected(cluster) as connection:
-        Console().print(_table(list_points(connection.vault, connection.name), datetime.now(UTC)))
+        found = _with_lost(connection.vault, connection.name, list_points(connection.vault, connection.name))
+    console = Console()
+    console.width = max(console.width, WIDE)
+    console.print(_table(found, datetime.now(UTC)))
 
 
 @points.command("show")
@@ -37,25 +43,7 @@ def show_command(point: str, cluster: Cluster) -> None:
     typer.echo(manifest_to_json(manifest).decode())
 
 
-@points.command("verify")
-def verify_command(
-    cluster: Cluster,
-    point: Annotated[str | None, typer.Argument(help="Its id or beginning; left out: the newest.")] = None,
-    full: Annotated[bool, typer.Option("--full", help="Read and hash every blob as well.")] = False,
-) -> None:
-    """Read one point back, open it, prove it again and compare its images with what the vault holds."""
-    with _connected(cluster) as connection:
-        manifest = select_point(list_points(connection.vault, connection.name), point)
-        report = verify_point(connection.vault, manifest, connection.identity, full=full)
-    for finding in report.findings:
-        typer.echo(finding)
-    if not report.sound:
-        what = f"{len(report.findings)} things are wrong with it, first: {report.findings[0]}"
-        raise MismatchError(
-            f"recovery point {manifest.id}", what, "restore from another; see `runbook points list`"
-        )
-    read = f"{report.bytes_read / 1e6:.1f} MB read"
-    typer.echo(f"recovery point {manifest.id}: sound; {report.objects} objects, {report.blobs} blobs, {read}")
+points.command("verify")(verify_command)
 
 
 @contextmanager
@@ -67,20 +55,38 @@ def _connected(cluster: str) -> Iterator[ClusterConnection]:
         connection.close()
 
 
-def _table(found: tuple[RecoveryPoint, ...], now: datetime) -> Table:
+def _with_lost(vault: Vault, cluster: str, found: tuple[RecoveryPoint, ...]) -> list[RecoveryPoint]:
+    """Return the points, and those that the catalogue names and nothing is left of."""
+    lost = expected_points(vault, cluster) - {point.id for point in found}
+    gone = (RecoveryPoint(name, None, "it is gone: the catalogue names it") for name in lost)
+    return sorted((*found, *gone), key=lambda point: point.id)
+
+
+def _table(found: Iterable[RecoveryPoint], now: datetime) -> Table:
     identifier = Column("point", no_wrap=True)  # whole, however narrow the terminal is: restore wants it
-    table = Table(identifier, "age", "state", "tags", "blobs", "MB", box=box.SIMPLE)
+    columns = ("age", "state", "last verified", "tags", "references", "blobs", "MB")
+    table = Table(identifier, *columns, box=box.SIMPLE)
     for point in found:
-        table.add_row(point.id, _age(now - point.created), *_cells(point))
+        table.add_row(point.id, _age(now - point.created), *_cells(point, now))
     return table
 
 
-def _cells(point: RecoveryPoint) -> tuple[str, ...]:
+def _cells(point: RecoveryPoint, now: datetime) -> tuple[str, ...]:
     manifest = point.manifest
     if manifest is None:
-        return (point.problem or "not verified", "", "", "")
-    state = "verified" if manifest.verified else "not verified"
-    return state, str(manifest.tags), str(manifest.images.blobs), f"{manifest.images.bytes / 1e6:.1f}"
+        return (point.problem or "not verified",)
+    state = "damaged" if point.damage else "verified" if manifest.verified else "not verified"
+    seen = point.checked
+    last = f"{seen.last}, {_age(now - seen.at)} ago" if seen else "when it was taken"
+    size = manifest.size + manifest.images.bytes
+    return (
+        state,
+        last,
+        str(manifest.tags),
+        str(manifest.proof.references),
+        str(manifest.images.blobs),
+        f"{size / 1e6:.1f}",
+    )
 
 
 def _age(age: timedelta) -> str:

@@ -29,6 +29,7 @@ from runbook.domain.recovery import (
 )
 from runbook.remote.archive import part_of
 from runbook.remote.archive import stream_metadata as stream
+from runbook.remote.catalogue import settle
 from runbook.remote.encryption import recipient_of
 from runbook.remote.holds import current_hold
 from runbook.remote.image_index import write_index
@@ -74,11 +75,16 @@ def _check_identity(cluster: ClusterConnection) -> tuple[Finding, ...]:
 def _check_points(cluster: ClusterConnection) -> tuple[Finding, ...]:
     vault = cluster.settings.vault.url
     try:
-        newest = newest_verified(list_points(cluster.vault, cluster.name))
+        points = list_points(cluster.vault, cluster.name)
         left = _left_by_dead_runs(cluster)
     except RunbookError as error:
         return (from_error(error),)
-    return (*left, _age_of(cluster, vault, newest))
+    damaged = (
+        Finding(Level.WARNING, vault, f"recovery point {point.id} is damaged: {point.damage}", _MEND)
+        for point in points
+        if point.damage
+    )
+    return (*left, *damaged, _age_of(cluster, vault, newest_verified(points)))
 
 
 def _left_by_dead_runs(cluster: ClusterConnection) -> tuple[Finding, ...]:
@@ -111,6 +117,8 @@ def begin_point(cluster: ClusterConnection) -> Begun:
     seen = cluster.observe()
     if not seen.has_quorum:
         raise RefusedError(cluster.name, f"no quorum, no backup: {seen.summary()}", "heal the cluster first")
+    for said in settle(cluster.vault, cluster.name):
+        get_run_logger().info("%s: %s", cluster.vault.where, said)
     newest = newest_verified(list_points(cluster.vault, cluster.name))
     previous = newest.manifest if newest else None
     replica = next(
@@ -252,6 +260,7 @@ def _require_sound(cluster: ClusterConnection, manifest: Manifest) -> None:
         )
 
 
+_MEND = "put it back from a copy, or `runbook backup`, which copies missing images again; then `runbook points verify`"
 _FINISH = (
     "run `runbook restore` again; if the registry serves as it should, `runbook backup` closes the matter"
 )

@@ -11,7 +11,15 @@ from runbook.domain.errors import MismatchError
 from runbook.domain.health import why_not_healthy_cluster
 from runbook.domain.image_index import IndexEntry
 from runbook.domain.plans import Action, Plan, Step
-from runbook.domain.recovery import INDEX, METADATA, Manifest, part_key, select_point, why_not_restorable
+from runbook.domain.recovery import (
+    INDEX,
+    METADATA,
+    Manifest,
+    part_key,
+    passed_over,
+    select_point,
+    why_not_restorable,
+)
 from runbook.domain.restore_plan import Loss, Verified, choose_node, choose_restore, plan_restore
 from runbook.remote.archive import read_metadata
 from runbook.remote.image_index import read_index
@@ -30,7 +38,10 @@ HEALTHY_WITHIN = 180.0
 @step("choose recovery point")
 def choose_point(cluster: ClusterConnection, wanted: str | None) -> Manifest:
     """Return the wanted point (the newest verified if None), which this cluster can be restored from."""
-    point = select_point(list_points(cluster.vault, cluster.name), wanted)
+    points = list_points(cluster.vault, cluster.name)
+    point = select_point(points, wanted)
+    for said in () if wanted else passed_over(points, point.id):
+        get_run_logger().warning("%s", said)
     reason = why_not_restorable(
         point, version=str(cluster.version), cluster_id=cluster.control_plane.cluster_id()
     )

@@ -54,7 +54,10 @@ def look(cluster: LabCluster) -> World:
         client = storage.connect(lab.topology)
         try:
             images = dict(_objects(client, storage.STORAGE_BUCKET))
-            vault = dict(_objects(client, storage.VAULT_BUCKET))
+            found = _objects(client, storage.VAULT_BUCKET)
+            vault = {
+                k: tag for k, tag in found if not k.startswith("lab/verifications/")
+            }  # what was looked at, and when
             uploads = client.list_multipart_uploads(Bucket=storage.VAULT_BUCKET).get("Uploads", [])
         finally:
             client.close()

@@ -1,7 +1,6 @@
 """Recovery points in both kinds of vault: written, listed, verified, and every damage found."""
 
-import io
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,32 +9,28 @@ import pytest
 from pydantic import SecretStr
 
 from runbook.domain.errors import MismatchError
-from runbook.domain.proof import prove
 from runbook.domain.recovery import (
     INDEX,
     MANIFEST,
     METADATA,
     SIDECAR,
-    Canary,
     Manifest,
-    ProofNumbers,
     StoredPart,
     new_id,
     part_key,
 )
-from runbook.remote.archive import part_of, stream_metadata
 from runbook.remote.encryption import generate_identity
-from runbook.remote.image_index import read_index, write_index
-from runbook.remote.recovery_points import list_points, load_point, publish, read_sidecar, write_sidecar
+from runbook.remote.image_index import read_index
+from runbook.remote.recovery_points import list_points, load_point, publish, read_sidecar
 from runbook.remote.recovery_verify import verify_part, verify_point
-from runbook.remote.snapshot import take_pass
 from runbook.remote.storage import S3Storage
 from runbook.remote.vault import AlreadyThereError, NotThereError, Vault
 from runbook.remote.vault_file import FileVault
 from runbook.remote.vault_s3 import S3Vault
-from tests.fakes.metadata_archive import Row, archive, digest_of, rows_of_image
+from tests.fakes.metadata_archive import digest_of, rows_of_image
 from tests.fakes.stored_images import id_path, tree_of
 from tests.integration.recovery_fixtures import Endpoint, s3_endpoint
+from tests.integration.taken_points import back_up
 
 CONFIG, LAYERS = b"{}", [b"one" * 100, b"two" * 100]
 ROWS = rows_of_image("org/app", "v1", CONFIG, LAYERS)
@@ -71,38 +66,9 @@ def kept(request: pytest.FixtureRequest, endpoint: Endpoint, tmp_path: Path) -> 
     storage = S3Storage(endpoint.client, endpoint.new_bucket())
     for path, data in tree_of("org/app", {}, [CONFIG, *LAYERS]).items():
         storage.put_bytes(path, data)
-    manifest = back_up(vault, storage)
+    manifest = back_up(vault, storage, POINT, ROWS, RECIPIENT)
     publish(vault, manifest)
     return Kept(vault, manifest)
-
-
-def back_up(vault: Vault, storage: S3Storage, rows: Mapping[str, Sequence[Row]] = ROWS) -> Manifest:
-    with vault.writer(part_key("prod", POINT, METADATA)) as sink:
-        summary = stream_metadata(io.BytesIO(archive(rows)), sink, [RECIPIENT])
-    taken = take_pass(storage, vault, "prod")
-    canary = Canary("org/app:v1", str(ROWS["tags"][0]["digest"]))
-    proof = prove(summary.references, taken.index, (canary.reference, canary.digest))
-    assert proof.holds
-    return Manifest(
-        cluster="prod",
-        id=POINT,
-        created=datetime(2026, 11, 22, 1, 2, 3, tzinfo=UTC),
-        verified=True,
-        registry_version="2.9.29",
-        cluster_id="ucp-1",
-        replica_id="0123456789ab",
-        objects={
-            METADATA: part_of(summary),
-            INDEX: write_index(vault, part_key("prod", POINT, INDEX), taken.index, [RECIPIENT]),
-            SIDECAR: write_sidecar(vault, "prod", POINT, {"version": "2.9.29"}, [RECIPIENT]),
-        },
-        images=taken.totals(),
-        proof=ProofNumbers(proof.references_checked, 0, proof.orphans, proof.bytes),
-        tags=len(summary.references.tags),
-        repositories=summary.references.repositories,
-        canary=canary,
-        recipients=(RECIPIENT,),
-    )
 
 
 def test_the_listing_of_the_blobs_is_the_same_however_it_was_looked_at(kept: Kept) -> None:
@@ -209,7 +175,7 @@ def test_id_named_blobs_are_hashed_against_the_metadata(endpoint: Endpoint, tmp_
     for row, data in zip(blobs, (CONFIG, *LAYERS), strict=True):
         storage.put_bytes(id_path(row["id"]), data)
     vault = FileVault(tmp_path)
-    kept = Kept(vault, back_up(vault, storage, {**ROWS, "blobs": blobs}))
+    kept = Kept(vault, back_up(vault, storage, POINT, {**ROWS, "blobs": blobs}, RECIPIENT))
     assert kept.findings(full=True) == []
     vault.put_bytes("prod/blobs/id/1f/1f-x", b"One" * 100)
     assert kept.findings() == []

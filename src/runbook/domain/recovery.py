@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from runbook.domain.errors import RefusedError
+from runbook.domain.verification import Record
 
 METADATA = "metadata.tar.zst.age"
 INDEX = "images.index.zst.age"
@@ -87,16 +88,22 @@ class Manifest:
 
 @dataclass(frozen=True)
 class RecoveryPoint:
-    """A point as the vault lists it: its manifest, or why there is none."""
+    """A point as the vault lists it: its manifest, or why there is none, and what verifications know of it."""
 
     id: str
     manifest: Manifest | None
     problem: str | None = None
+    checked: Record | None = None
 
     @property
     def verified(self) -> bool:
         """True when the manifest is readable and says so."""
         return self.manifest is not None and self.manifest.verified
+
+    @property
+    def damage(self) -> str | None:
+        """What a verification found to be wrong with it, and nobody has mended since."""
+        return self.checked.damage if self.checked else None
 
     @property
     def created(self) -> datetime:
@@ -138,8 +145,15 @@ def blobs_prefix(cluster: str) -> str:
 
 
 def newest_verified(points: Iterable[RecoveryPoint]) -> RecoveryPoint | None:
-    """Return the newest point that may be restored, None if there is none."""
-    return max((point for point in points if point.verified), key=lambda point: point.id, default=None)
+    """Return the newest point that may be restored, None if there is none; one that is known to be damaged is not."""
+    sound = (point for point in points if point.verified and not point.damage)
+    return max(sound, key=lambda point: point.id, default=None)
+
+
+def passed_over(points: Iterable[RecoveryPoint], chosen: str) -> tuple[str, ...]:
+    """Return a sentence for each verified point newer than the chosen one: why it was not taken."""
+    newer = (point for point in points if point.id > chosen and point.verified and point.damage)
+    return tuple(f"recovery point {point.id} is damaged: {point.damage}" for point in newer)
 
 
 def select_point(points: Iterable[RecoveryPoint], wanted: str | None = None) -> Manifest:
@@ -150,6 +164,8 @@ def select_point(points: Iterable[RecoveryPoint], wanted: str | None = None) -> 
     newest = newest_verified(points)
     if newest is None or newest.manifest is None:
         unfinished = f"; {len(points)} are unfinished or not verified" if points else ""
+        if damaged := passed_over(points, ""):
+            unfinished = f"; {len(points)} are unfinished, not verified or damaged: {damaged[-1]}"
         raise RefusedError(
             "vault",
             f"it holds no verified recovery point{unfinished}",

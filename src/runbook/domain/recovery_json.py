@@ -4,18 +4,18 @@ The text carries a seal, the SHA-256 of everything else in it, so that a changed
 version is refused rather than half understood; unknown fields of the same version are passed over.
 """
 
-import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any
 
 from runbook.domain.errors import MismatchError, RefusedError
 from runbook.domain.recovery import Canary, ImageTotals, Manifest, ProofNumbers, StoredPart
+from runbook.domain.sealed_json import field_of as _get
+from runbook.domain.sealed_json import seal_of as _seal
 
 FORMAT_VERSION = 1
-T = TypeVar("T")
 
 
 def manifest_to_json(manifest: Manifest) -> bytes:
@@ -45,11 +45,6 @@ def manifest_from_json(data: bytes, where: str) -> Manifest:
 
 def _damaged(where: str, what: str) -> MismatchError:
     return MismatchError(where, f"the manifest is damaged: {what}", "choose another recovery point")
-
-
-def _seal(document: Mapping[str, Any]) -> str:
-    text = json.dumps(document, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _manifest(document: Mapping[str, Any]) -> Manifest:
@@ -99,13 +94,3 @@ def _canary(document: object) -> Canary | None:
     if document is None:
         return None
     return Canary(_get(document, "reference", str), _get(document, "digest", str))
-
-
-def _get(document: object, name: str, kind: type[T]) -> T:
-    """Return the field if it is exactly of this kind; true is no number here."""
-    if not isinstance(document, Mapping):
-        raise ValueError(f"the part with {name!r} is not an object")
-    value = document.get(name)
-    if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
-        raise ValueError(f"{name!r} is {value!r}, not {kind.__name__}")
-    return value

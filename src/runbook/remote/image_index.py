@@ -8,16 +8,14 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from typing import BinaryIO
 
-import zstandard
 from pydantic import SecretStr
 
 from runbook.domain.errors import MismatchError, RefusedError
 from runbook.domain.image_index import INDEX_FORMAT, IndexEntry
 from runbook.domain.recovery import StoredPart
 from runbook.remote.archive import read_metadata, seal_stream
+from runbook.remote.packed_lines import LINES_PER_FRAME, PackedLines
 from runbook.remote.vault import Vault
-
-_LINES_PER_FRAME = 4096
 
 
 class ImageIndex:
@@ -25,24 +23,16 @@ class ImageIndex:
 
     def __init__(self, entries: Iterable[IndexEntry] = ()) -> None:
         """Begin with `entries`."""
-        # one context for all frames: a new one for each leaves 150 MB of holes behind a million entries
-        self._compressor = zstandard.ZstdCompressor()
-        self._frames: list[bytes] = []
-        self._lines: list[str] = []
-        self._count = 0
+        self._packed = PackedLines()
         for entry in entries:
             self.append(entry)
 
     def append(self, entry: IndexEntry) -> None:
         """Add an entry."""
-        self._lines.append(entry.to_line())
-        self._count += 1
-        if len(self._lines) == _LINES_PER_FRAME:
-            self._frames.append(self._compressor.compress("\n".join(self._lines).encode()))
-            self._lines.clear()
+        self._packed.append(entry.to_line())
 
     def __len__(self) -> int:
-        return self._count
+        return len(self._packed)
 
     def __reduce__(self) -> tuple[type["ImageIndex"], tuple[list[IndexEntry]]]:
         return ImageIndex, (list(self),)
@@ -52,10 +42,7 @@ class ImageIndex:
 
     def lines(self) -> Iterator[str]:
         """Yield the entries in their stored form."""
-        decompressor = zstandard.ZstdDecompressor()
-        for frame in self._frames:
-            yield from decompressor.decompress(frame).decode().split("\n")
-        yield from self._lines
+        return iter(self._packed)
 
 
 def write_index(vault: Vault, key: str, index: ImageIndex, recipients: Sequence[str]) -> StoredPart:
@@ -116,7 +103,7 @@ class _Lines:
         batch: list[str] = []
         for line in index.lines():
             batch.append(line)
-            if len(batch) == _LINES_PER_FRAME:
+            if len(batch) == LINES_PER_FRAME:
                 yield "\n".join(batch).encode() + b"\n"
                 batch.clear()
         footer = json.dumps({"entries": len(index)}, separators=(",", ":"))

@@ -4,6 +4,7 @@ import io
 import json
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any
 
 from pydantic import SecretStr
@@ -21,13 +22,15 @@ from runbook.domain.recovery import (
 )
 from runbook.domain.recovery_json import manifest_from_json, manifest_to_json
 from runbook.remote.archive import read_metadata, seal_stream
+from runbook.remote.catalogue import announce, enter
 from runbook.remote.vault import Vault
+from runbook.remote.verifications import known_records
 
 _READERS = 16
 
 
 def publish(vault: Vault, manifest: Manifest) -> None:
-    """Make the point one: its manifest is written last, once, and never again."""
+    """Make the point one: its manifest is written last, once, and never again, and the catalogue knows it."""
     for name, part in manifest.objects.items():
         key = part_key(manifest.cluster, manifest.id, name)
         seen = vault.head(key)
@@ -36,11 +39,13 @@ def publish(vault: Vault, manifest: Manifest) -> None:
             what = f"it {there}, and the manifest names {part.size} bytes"
             raise MismatchError(f"{vault.where}/{key}", what, "run the backup again")
     key = part_key(manifest.cluster, manifest.id, MANIFEST)
+    announce(vault, manifest)
     vault.put_bytes(key, manifest_to_json(manifest), only_if_absent=True)
+    enter(vault, manifest)
 
 
 def list_points(vault: Vault, cluster: str) -> tuple[RecoveryPoint, ...]:
-    """Return all points, oldest first; one that is unfinished or damaged says so in `problem`."""
+    """Return all points, oldest first; one that is unfinished or damaged says so in `problem` or `damage`."""
     prefix = points_prefix(cluster)
     folders: dict[str, bool] = {}
     for seen in vault.list(prefix):
@@ -48,7 +53,9 @@ def list_points(vault: Vault, cluster: str) -> tuple[RecoveryPoint, ...]:
         if is_id(identifier):
             folders[identifier] = folders.get(identifier, False) or name == MANIFEST
     with ThreadPoolExecutor(_READERS, "points") as pool:
-        return tuple(pool.map(lambda item: _point(vault, cluster, *item), sorted(folders.items())))
+        found = list(pool.map(lambda item: _point(vault, cluster, *item), sorted(folders.items())))
+    records = known_records(vault, cluster)
+    return tuple(replace(point, checked=records.get(point.id)) for point in found)
 
 
 def _point(vault: Vault, cluster: str, identifier: str, has_manifest: bool) -> RecoveryPoint:

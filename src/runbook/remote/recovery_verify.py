@@ -5,30 +5,28 @@ its index is held against a listing of the vault by size and entity tag; `full` 
 Either way the report names that listing by a digest: while it stays the same, no blob was written since.
 """
 
-import hashlib
 import io
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, BinaryIO, cast
 
 from pydantic import SecretStr
 
 from runbook.domain.errors import MismatchError
-from runbook.domain.image_index import Held, IndexEntry
 from runbook.domain.metadata_rows import References
 from runbook.domain.proof import prove
-from runbook.domain.recovery import INDEX, METADATA, PARTS, Manifest, StoredPart, blobs_prefix, part_key
-from runbook.domain.snapshot import SortedLookup, digest_of_key
+from runbook.domain.recovery import INDEX, MANIFEST, METADATA, PARTS, Manifest, StoredPart, part_key
+from runbook.domain.verification import Damage
 from runbook.remote.archive import CHUNK, Tee, opened, summarize_metadata
+from runbook.remote.blob_check import ListingDigest, listed, why_not_intact
+from runbook.remote.hashing import hashed
 from runbook.remote.image_index import ImageIndex, parse_index
-from runbook.remote.vault import NotThereError, Vault, VaultObject
+from runbook.remote.vault import NotThereError, Vault
+from runbook.remote.wanted_blobs import WantedBlob, blobs_of
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
-_READERS = 8
-_AT_ONCE = 256
 Reader = Callable[[BinaryIO], None]
 
 
@@ -36,16 +34,21 @@ Reader = Callable[[BinaryIO], None]
 class VerifyReport:
     """What was checked, and what is wrong; each finding is a sentence."""
 
-    findings: list[str] = field(default_factory=list)
+    damages: list[Damage] = field(default_factory=list)
     objects: int = 0
     blobs: int = 0
     bytes_read: int = 0
     listing: str = ""  # 12 hex digits that differ when a blob has another size, time or MD5 than before
 
     @property
+    def findings(self) -> list[str]:
+        """What is wrong, in words."""
+        return [damage.what for damage in self.damages]
+
+    @property
     def sound(self) -> bool:
         """True when nothing is wrong."""
-        return not self.findings
+        return not self.damages
 
 
 def verify_part(
@@ -75,31 +78,49 @@ def verify_point(
     vault: Vault, manifest: Manifest, identity: SecretStr, *, full: bool = False
 ) -> VerifyReport:
     """Return what is wrong with the point, all of it; nothing is changed."""
-    absent = [name for name in PARTS if name not in manifest.objects]
-    report = VerifyReport([f"its manifest does not name {name}" for name in absent])
-    contents = _Contents()
+    report, contents = read_back(vault, manifest, identity)
+    if report.sound:
+        _check_blobs(vault, manifest, contents, report, full=full)
+    return report
+
+
+def read_back(vault: Vault, manifest: Manifest, identity: SecretStr) -> tuple[VerifyReport, "Contents"]:
+    """Return what is wrong with the point's own objects, opened and proven, and what they hold."""
+    base = f"points/{manifest.id}"
+    report = VerifyReport()
+    for name in PARTS:
+        if name not in manifest.objects:
+            report.damages.append(Damage(f"{base}/{MANIFEST}", f"its manifest does not name {name}"))
+    contents = Contents()
     for name, part in sorted(manifest.objects.items()):
         key = part_key(manifest.cluster, manifest.id, name)
         try:
             verify_part(vault, key, part, identity, contents.reader(name, f"{vault.where}/{key}"))
         except (MismatchError, NotThereError) as exc:
-            report.findings.append(f"{name}: {exc.what}")
+            seen = vault.head(key)
+            report.damages.append(Damage(f"{base}/{name}", f"{name}: {exc.what}", seen.etag if seen else ""))
         report.objects += 1
         report.bytes_read += part.size
     if report.sound:
-        _prove_again(manifest, contents, report)
-        _Blobs(vault, manifest.cluster, contents.references, report).check(contents.index, full=full)
-    return report
+        _prove_again(vault, manifest, contents, report)
+    return report, contents
 
 
 @dataclass
-class _Contents:
+class Contents:
     """What the parts held, kept while they were read."""
 
     references: References = field(default_factory=References)
     index: ImageIndex = field(default_factory=ImageIndex)
 
+    @property
+    def digests(self) -> dict[str, str]:
+        """The digests of blobs by the ids that the metadata gives them."""
+        return {row.identifier: digest for digest, row in self.references.blobs.items()}
+
     def reader(self, name: str, where: str) -> Reader | None:
+        """Return what takes in the part of this name, None for one that nothing is kept of."""
+
         def read_metadata(stream: BinaryIO) -> None:
             self.references = summarize_metadata(stream).references
 
@@ -109,83 +130,35 @@ class _Contents:
         return {METADATA: read_metadata, INDEX: read_index}.get(name)
 
 
-def _prove_again(manifest: Manifest, contents: _Contents, report: VerifyReport) -> None:
+def _prove_again(vault: Vault, manifest: Manifest, contents: Contents, report: VerifyReport) -> None:
     canary = (manifest.canary.reference, manifest.canary.digest) if manifest.canary else None
     proof = prove(contents.references, contents.index, canary)
-    report.findings += [str(missing) for missing in proof.missing]
+    key = f"points/{manifest.id}/{INDEX}"
+    seen = vault.head(f"{manifest.cluster}/{key}") if proof.missing else None
+    etag = seen.etag if seen else ""
+    report.damages += [Damage(key, str(missing), etag) for missing in proof.missing]
 
 
-class _Blobs:
-    """The blobs of one index against what the vault holds."""
+def _check_blobs(
+    vault: Vault, manifest: Manifest, contents: Contents, report: VerifyReport, *, full: bool
+) -> None:
+    """Hold the blobs of the point's index against the vault's listing, and with `full` against their digests."""
+    listing = ListingDigest()
+    wanted = blobs_of(contents.index, manifest.id, contents.digests if full else {})
 
-    def __init__(self, vault: Vault, cluster: str, references: References, report: VerifyReport) -> None:
-        self._vault, self._cluster, self._report = vault, cluster, report
-        self._digest_of_id = {row.identifier: digest for digest, row in references.blobs.items()}
-        self._listing = hashlib.sha256()
+    def note(_blob: WantedBlob, damage: Damage) -> None:
+        report.damages.append(damage)
 
-    def check(self, index: ImageIndex, *, full: bool) -> None:
-        sound = self._listed(index)
-        if full:
-            self._read(sound)
-        else:
-            self._report.blobs += sum(1 for _ in sound)
-        self._report.listing = self._listing.hexdigest()[:12]
-
-    def _read(self, sound: Iterator[IndexEntry]) -> None:
-        """Hash every blob, and note those that are not what they were."""
-        with ThreadPoolExecutor(_READERS, "verify") as pool:
-            while batch := [entry for _, entry in zip(range(_AT_ONCE), sound, strict=False)]:
-                for entry, finding in zip(batch, pool.map(self._why_not_intact, batch), strict=True):
-                    self._report.blobs += 1
-                    self._report.bytes_read += entry.size
-                    self._report.findings += [finding] if finding else []
-
-    def _listed(self, index: ImageIndex) -> Iterator[IndexEntry]:
-        """Yield the entries whose blob the vault lists as the index has it; note the others."""
-        lookup = SortedLookup(self._vault.list(blobs_prefix(self._cluster)), lambda seen: seen.key)
-        last = ""
-        for entry in index:
-            if entry.held is not Held.BLOB:
-                continue
-            key = f"{self._cluster}/{entry.key}"
-            if key >= last:
-                seen, last = lookup.find(key), key
-            else:  # an object outside the blobs' folder, kept under the digest of its content
-                seen = self._vault.head(key)
-            finding = self._why_not_listed(entry, seen)
-            if finding:
-                self._report.findings.append(finding)
-            elif seen:
-                self._note(seen)
-                yield entry
-
-    def _note(self, seen: VaultObject) -> None:
-        content = self._vault.content_etag(seen.etag) or ""
-        line = f"{seen.key} {seen.size} {seen.modified.isoformat()} {content}\n"
-        self._listing.update(line.encode())
-
-    def _why_not_listed(self, entry: IndexEntry, seen: VaultObject | None) -> str | None:
-        if seen is None:
-            return f"{entry.key} is not in the vault"
-        if seen.size != entry.size:
-            return f"{entry.key} has {seen.size} bytes in the vault, the index says {entry.size}"
-        tag = self._vault.content_etag(seen.etag)
-        if tag and entry.kept and tag != entry.kept:
-            return f"{entry.key} has the entity tag {tag} in the vault, the index says {entry.kept}"
-        return None
-
-    def _why_not_intact(self, entry: IndexEntry) -> str | None:
-        wanted = digest_of_key(entry.key) or self._digest_of_id.get(entry.key.rpartition("/")[2])
-        wanted = wanted or (f"sha256:{entry.sha256}" if entry.sha256 else None)
-        digest = hashlib.sha256()
-        try:
-            with self._vault.open(f"{self._cluster}/{entry.key}") as stream:
-                while data := stream.read(CHUNK):
-                    digest.update(data)
-        except NotThereError:
-            return f"{entry.key} is not in the vault"
-        seen = f"sha256:{digest.hexdigest()}"
-        return f"{entry.key} hashes to {seen}, not to {wanted}" if wanted and seen != wanted else None
+    sound = listed(vault, manifest.cluster, wanted, note, listing)
+    if full:
+        for read in hashed(vault, f"{manifest.cluster}/", sound):
+            report.blobs += 1
+            report.bytes_read += read.item.size
+            if reason := why_not_intact(read):
+                report.damages.append(Damage(read.item.key, reason, read.item.etag))
+    else:
+        report.blobs += sum(1 for _ in sound)
+    report.listing = str(listing)
 
 
 class _Through(io.RawIOBase):
