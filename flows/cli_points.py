@@ -1,6 +1,6 @@
 """`runbook points`: the recovery points in the vault."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
@@ -15,6 +15,7 @@ from blocks.connection import ClusterConnection
 from runbook.domain.errors import MismatchError
 from runbook.domain.recovery import RecoveryPoint, select_point
 from runbook.domain.recovery_json import manifest_to_json
+from runbook.remote.pins import read_pins
 from runbook.remote.recovery_points import list_points
 from runbook.remote.recovery_verify import verify_point
 
@@ -25,14 +26,18 @@ Cluster = Annotated[str, typer.Option("--cluster", help="Cluster file (*.yaml) o
 @points.command("list")
 def list_command(cluster: Cluster) -> None:
     """Show all recovery points, oldest first."""
-    with _connected(cluster) as connection:
-        Console().print(_table(list_points(connection.vault, connection.name), datetime.now(UTC)))
+    with connected(cluster) as connection:
+        found, pins = (
+            list_points(connection.vault, connection.name),
+            read_pins(connection.vault, connection.name),
+        )
+        Console().print(_table(found, pins, datetime.now(UTC)))
 
 
 @points.command("show")
 def show_command(point: str, cluster: Cluster) -> None:
     """Show the manifest of one point, named by its id or an unambiguous beginning of it."""
-    with _connected(cluster) as connection:
+    with connected(cluster) as connection:
         manifest = select_point(list_points(connection.vault, connection.name), point)
     typer.echo(manifest_to_json(manifest).decode())
 
@@ -44,7 +49,7 @@ def verify_command(
     full: Annotated[bool, typer.Option("--full", help="Read and hash every blob as well.")] = False,
 ) -> None:
     """Read one point back, open it, prove it again and compare its images with what the vault holds."""
-    with _connected(cluster) as connection:
+    with connected(cluster) as connection:
         manifest = select_point(list_points(connection.vault, connection.name), point)
         report = verify_point(connection.vault, manifest, connection.identity, full=full)
     for finding in report.findings:
@@ -59,7 +64,8 @@ def verify_command(
 
 
 @contextmanager
-def _connected(cluster: str) -> Iterator[ClusterConnection]:
+def connected(cluster: str) -> Iterator[ClusterConnection]:
+    """Connect to the cluster inside the block."""
     connection = ClusterConnection(load_cluster(cluster).settings)
     try:
         yield connection
@@ -67,11 +73,13 @@ def _connected(cluster: str) -> Iterator[ClusterConnection]:
         connection.close()
 
 
-def _table(found: tuple[RecoveryPoint, ...], now: datetime) -> Table:
+def _table(found: tuple[RecoveryPoint, ...], pins: Mapping[str, str], now: datetime) -> Table:
     identifier = Column("point", no_wrap=True)  # whole, however narrow the terminal is: restore wants it
     table = Table(identifier, "age", "state", "tags", "blobs", "MB", box=box.SIMPLE)
     for point in found:
-        table.add_row(point.id, _age(now - point.created), *_cells(point))
+        state, *numbers = _cells(point)
+        pinned = ", pinned" if point.id in pins else ""
+        table.add_row(point.id, _age(now - point.created), state + pinned, *numbers)
     return table
 
 

@@ -58,6 +58,11 @@ class Verdict:
     finished: bool = True  # False: it has no manifest, so it was never a recovery point, or is none any more
 
     @property
+    def what(self) -> str:
+        """The point as a step names it."""
+        return f"recovery point {self.id}" if self.finished else f"what is left of point {self.id}"
+
+    @property
     def because(self) -> str:
         """All reasons in one line."""
         return "; ".join(self.reasons)
