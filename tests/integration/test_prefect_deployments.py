@@ -36,6 +36,7 @@ RUNBOOKS = {
     "scale-out/on-demand",
     "backup/nightly",
     "restore/disaster-recovery",
+    "prune/on-demand",
 }
 
 
