@@ -72,7 +72,7 @@ def _not_done(run: Run, what: str, next_step: str) -> str:
 def steps_of(planned: RetentionPlan, where: str) -> tuple[Step, ...]:
     """Return what becomes of every point, and of the image data, as the steps of a plan."""
     points = (
-        Step(Action.KEEP if v.keep else Action.REMOVE, where, v.what, v.because) for v in planned.verdicts
+        Step(Action.KEEP if v.keep else Action.REMOVE, v.id, v.what, v.because) for v in planned.verdicts
     )
     return *points, Step(Action.REMOVE, where, "image data", "what no point needs once its grace has ended")
 

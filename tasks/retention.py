@@ -87,7 +87,7 @@ def remove_expired(cluster: ClusterConnection, verdict: Verdict, lock: HeldLock)
     )
     action = Action.REMOVE if removal.gone else Action.KEEP
     reasons = [verdict.because if removal.gone else "", removal.why]
-    done = Step(action, cluster.vault.where, verdict.what, "; ".join(filter(None, reasons)))
+    done = Step(action, verdict.id, verdict.what, "; ".join(filter(None, reasons)))
     log = get_run_logger()
     (log.warning if removal.why else log.info)("%s", done)
     return done
@@ -113,9 +113,11 @@ def sweep_unneeded(cluster: ClusterConnection, needed: Needed, lock: HeldLock) -
 
 
 def _told(where: str, swept: Swept, grace: str) -> Step:
-    why = f"needed by no point for {grace}; {swept.needed} are needed, {swept.waiting} not yet that long unneeded"
+    why = f"{swept.needed} blobs are needed, {swept.waiting} are not, for less than {grace}"
     if swept.refusals:
         key, reason = next(iter(swept.refused.items()))
         why += f"; the vault refuses to delete {swept.refusals}, first {key}: {reason}"
+    if not swept.removed:
+        return Step(Action.KEEP, where, "image data", why)
     what = f"{swept.removed} blobs of {swept.removed_bytes / 1e6:.1f} MB"
-    return Step(Action.REMOVE if swept.removed else Action.KEEP, where, what, why)
+    return Step(Action.REMOVE, where, what, f"no point has needed them for {grace}; {why}")

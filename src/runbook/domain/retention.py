@@ -59,8 +59,8 @@ class Verdict:
 
     @property
     def what(self) -> str:
-        """The point as a step names it."""
-        return f"recovery point {self.id}" if self.finished else f"what is left of point {self.id}"
+        """What it is, as a step calls it."""
+        return "recovery point" if self.finished else "what a run has left of a point"
 
     @property
     def because(self) -> str:

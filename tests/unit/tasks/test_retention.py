@@ -94,7 +94,7 @@ def test_a_point_that_stays_and_cannot_be_read_is_refused(cluster: FakeCluster, 
 def test_a_point_goes_and_a_second_removal_changes_nothing(cluster: FakeCluster, ids: list[str]) -> None:
     for _ in range(2):
         done = remove_expired.fn(cluster, expired(ids[3]), LOCK)
-        assert str(done) == f"{cluster.vault.where}: remove recovery point {ids[3]} (no rule keeps it)"
+        assert str(done) == f"{ids[3]}: remove recovery point (no rule keeps it)"
         assert points_of(cluster) == ids[:3]
 
 
@@ -134,8 +134,8 @@ def test_a_sweep_after_which_the_grace_has_ended_leaves_what_the_points_need(
     for identifier in ids[2:]:
         remove_expired.fn(cluster, expired(identifier), LOCK)
     first = sweep_unneeded.fn(cluster, needed, LOCK)
-    assert (first.action, first.what) == ("keep", "0 blobs of 0.0 MB")
-    assert "2 are needed, 2 not yet that long unneeded" in first.reason
+    assert (first.action, first.what) == ("keep", "image data")
+    assert first.reason == "2 blobs are needed, 2 are not, for less than 48 h"
     cluster.settings.vault.retention.grace_hours = 0
     assert sweep_unneeded.fn(cluster, needed, LOCK).what == "2 blobs of 0.0 MB"
     assert blobs(cluster) == 2
@@ -167,8 +167,6 @@ def test_an_unfinished_point_is_called_what_is_left_of_one(cluster: FakeCluster,
     cluster.vault.put_bytes(part_key("lab", left, INDEX), b"half")
     (verdict,) = [verdict for verdict in choose_expired.fn(cluster).going if verdict.id == left]
     done = remove_expired.fn(cluster, verdict, LOCK)
-    assert (done.what, done.reason) == (
-        f"what is left of point {left}",
-        "it is not whole, and more than a day old",
-    )
+    assert (done.where, done.what) == (left, "what a run has left of a point")
+    assert done.reason == "it is not whole, and more than a day old"
     assert points_of(cluster) == ids
