@@ -202,7 +202,7 @@ def test_a_crash_at_any_deletion_leaves_a_point_whole_or_clearly_gone_and_the_ne
     assert kept.points == [SECOND]
 
 
-@pytest.mark.parametrize("damage", ["newer", "cut", "other key", "no index"])
+@pytest.mark.parametrize("damage", ["newer", "cut", "other key", "no index", "swapped"])
 def test_what_an_unreadable_point_needs_is_not_known(kept: Kept, damage: str) -> None:
     manifest, index = part_key("prod", FIRST, MANIFEST), part_key("prod", FIRST, INDEX)
     identity = generate_identity()[0] if damage == "other key" else IDENTITY
@@ -213,6 +213,8 @@ def test_what_an_unreadable_point_needs_is_not_known(kept: Kept, damage: str) ->
         kept.vault.put_bytes(index, kept.vault.get_bytes(index)[:-20])
     elif damage == "no index":
         kept.vault.delete(index)
+    elif damage == "swapped":
+        kept.vault.put_bytes(index, kept.vault.get_bytes(part_key("prod", SECOND, INDEX)))
     with pytest.raises(RefusedError, match=f"point {FIRST}: which image data it needs is not known: "):
         kept.needed(identity)
 

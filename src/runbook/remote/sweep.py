@@ -19,10 +19,11 @@ from pydantic import SecretStr
 
 from runbook.domain.errors import MismatchError, RefusedError
 from runbook.domain.image_index import Held
-from runbook.domain.recovery import INDEX, RecoveryPoint, blobs_prefix, new_id, part_key
+from runbook.domain.recovery import INDEX, RecoveryPoint, StoredPart, blobs_prefix, new_id, part_key
 from runbook.domain.snapshot import SortedLookup
-from runbook.remote.image_index import read_index
+from runbook.remote.image_index import parse_index
 from runbook.remote.prune import StillAllowed
+from runbook.remote.recovery_verify import verify_part
 from runbook.remote.vault import DELETE_AT_ONCE, Vault, VaultObject
 
 logger = logging.getLogger(__name__)
@@ -52,19 +53,32 @@ def note_needed(
 ) -> None:
     """Leave all blobs noted that the point names; RefusedError where they cannot be known.
 
-    A point without a manifest names none: what an unfinished one has copied, the grace alone protects.
+    Its index must be the one that its manifest names. A point without a manifest names none: what an unfinished one
+    has copied, the grace alone protects.
     """
     if not point.finished:
         return
-    if point.manifest is None:
-        raise _unknown(point.id, point.problem or "its manifest cannot be read")
-    try:
-        for entry in read_index(vault, part_key(cluster, point.id, INDEX), identity):
+    part = _index_of(point)
+    key = part_key(cluster, point.id, INDEX)
+
+    def note(index: BinaryIO) -> None:
+        for entry in parse_index(index, f"{vault.where}/{key}"):
             if entry.held is Held.BLOB:
                 needed.add(f"{cluster}/{entry.key}")
+
+    try:
+        verify_part(vault, key, part, identity, note)
     except (MismatchError, RefusedError) as exc:
         raise _unknown(point.id, exc.what) from exc
     needed.points.add(point.id)
+
+
+def _index_of(point: RecoveryPoint) -> StoredPart:
+    if point.manifest is None:
+        raise _unknown(point.id, point.problem or "its manifest cannot be read")
+    if INDEX not in point.manifest.objects:
+        raise _unknown(point.id, f"its manifest does not name {INDEX}")
+    return point.manifest.objects[INDEX]
 
 
 @dataclass
