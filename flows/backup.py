@@ -1,9 +1,13 @@
 """backup: one recovery point of metadata and images, proven before it counts."""
 
+from typing import cast
+
 from prefect import flow
+from prefect.states import Completed
 
 from flows.preflight import preflight
 from flows.recovery_point import take_recovery_point
+from flows.retention import prune_after_backup, removals_to_come
 from flows.run import Run
 from runbook.domain.plans import Action, Plan, Step
 from runbook.domain.report import Report
@@ -13,15 +17,19 @@ from runbook.domain.report import Report
 def backup(cluster: str, plan_only: bool = False) -> Report:
     """Leave one more verified recovery point in the vault; a run that fails leaves none.
 
-    `plan_only` shows what would be done and touches nothing.
+    Then retention is applied as far as the cluster file confirms it. Where that cannot be done the run is complete
+    all the same, and its state says so. `plan_only` shows what would be done and touches nothing.
     """
     with Run("backup", cluster) as run:
         checked = preflight(run, losable=True, only_reads=True)
         if plan_only:
             run.report.plan = _plan(run)
             return run.report.planned()
-        with run.lock():
-            take_recovery_point(run, after=checked)
+        with run.lock() as lock:
+            taken = take_recovery_point(run, after=checked)
+            not_pruned = prune_after_backup(run, lock, after=taken)
+    if not_pruned:  # a flow may return its state; whoever calls it is given the data
+        return cast("Report", Completed(data=run.report, message=not_pruned))
     return run.report
 
 
@@ -45,4 +53,4 @@ def _plan(run: Run) -> Plan:
             Action.VERIFY, vault, "every tag leads to images that are there", "else it is no recovery point"
         ),
     )
-    return Plan("backup", settings.name, steps)
+    return Plan("backup", settings.name, steps + removals_to_come(run))

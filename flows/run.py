@@ -75,11 +75,11 @@ class Run:
         return template.format(**signature(task.fn).bind(self.cluster, *given).arguments)
 
     @contextmanager
-    def lock(self) -> Iterator[None]:
+    def lock(self) -> Iterator[HeldLock]:
         """Hold the cluster inside the block, so that no other runbook changes it; no step begins without it."""
         with cluster_lock(self.cluster, self.report.flow) as held:
             self._lock = held
-            yield
+            yield held
         self._lock = None
 
     def __enter__(self) -> Self:

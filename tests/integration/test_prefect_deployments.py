@@ -37,6 +37,7 @@ RUNBOOKS = {
     "backup/nightly",
     "restore/disaster-recovery",
     "verify/weekly",
+    "prune/on-demand",
 }
 
 

@@ -4,6 +4,7 @@ import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -14,6 +15,9 @@ from runbook.remote.vault_file import PARTIAL, FileVault
 from runbook.remote.vault_s3 import S3Vault
 from runbook.remote.vaults import open_vault
 from tests.integration.recovery_fixtures import Endpoint, s3_endpoint
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
 
 
 @pytest.fixture(scope="module")
@@ -151,6 +155,88 @@ def test_delete_leaves_nothing_and_may_be_repeated(vault: Vault) -> None:
     vault.delete("a")
     vault.delete("a")
     assert vault.head("a") is None
+
+
+def test_many_are_deleted_at_once_and_it_may_be_repeated(vault: Vault) -> None:
+    keys = [f"p/{number:04}" for number in range(30)]
+    for key in keys:
+        vault.put_bytes(key, b"x")
+    assert vault.delete_many([*keys[1:], "p/absent"]) == {}
+    assert vault.delete_many(keys[1:]) == {}
+    assert vault.delete_many([]) == {}
+    assert [seen.key for seen in vault.list("p/")] == keys[:1]
+
+
+def test_a_bucket_says_which_objects_it_refuses_to_delete(endpoint: Endpoint) -> None:
+    bucket = endpoint.new_bucket()
+    vault = S3Vault(refusing(endpoint, "at/b"), bucket, "at")
+    for key in ("a", "b"):
+        vault.put_bytes(key, b"x")
+    assert vault.delete_many(["a", "b"]) == {"b": "S3 answered AccessDenied: it is locked"}
+
+
+def refusing(endpoint: Endpoint, key: str, code: str = "AccessDenied") -> "S3Client":
+    """Return a client whose batches of deletions spare one key."""
+    client = connect(endpoint.settings)
+
+    def answer(parsed: dict[str, Any], **_: Any) -> None:
+        parsed["Errors"] = [{"Key": key, "Code": code, "Message": "it is locked"}]
+
+    client.meta.events.register("after-call.s3.DeleteObjects", answer)
+    return client
+
+
+def test_a_bucket_that_is_too_busy_to_delete_is_unreachable(endpoint: Endpoint) -> None:
+    vault = S3Vault(refusing(endpoint, "a", "SlowDown"), endpoint.new_bucket())
+    with pytest.raises(UnreachableError):
+        vault.delete_many(["a"])
+
+
+def test_what_a_bucket_has_no_more_is_deleted(endpoint: Endpoint) -> None:
+    vault = S3Vault(refusing(endpoint, "a", "NoSuchKey"), endpoint.new_bucket())
+    assert vault.delete_many(["a"]) == {}
+
+
+def test_a_folder_says_which_files_it_does_not_delete(tmp_path: Path) -> None:
+    vault = FileVault(tmp_path)
+    vault.put_bytes("p/a/b", b"x")
+    vault.put_bytes("p/c", b"x")
+    assert vault.delete_many(["p/a", "p/c"]) == {"p/a": "Is a directory"}
+    assert [seen.key for seen in vault.list("")] == ["p/a/b"]
+
+
+def test_a_folder_that_has_lost_its_last_file_is_gone(tmp_path: Path) -> None:
+    vault = FileVault(tmp_path)
+    for key in ("prod/points/x/a", "prod/points/x/b", "top"):
+        vault.put_bytes(key, b"x")
+    vault.delete("prod/points/x/a")
+    assert (tmp_path / "prod/points/x").is_dir()
+    vault.delete("prod/points/x/b")
+    vault.delete("top")
+    assert not (tmp_path / "prod/points/x").exists()
+    vault.put_bytes("prod/points/x/a", b"again")
+    assert vault.get_bytes("prod/points/x/a") == b"again"
+
+
+def test_writing_into_a_folder_that_others_empty_never_fails(tmp_path: Path) -> None:
+    vault = FileVault(tmp_path)
+    ended = threading.Event()
+
+    def come_and_go() -> None:
+        while not ended.is_set():
+            vault.put_bytes("p/other", b"x")
+            vault.delete("p/other")
+
+    others = threading.Thread(target=come_and_go)
+    others.start()
+    try:
+        for number in range(300):
+            vault.put_bytes("p/mine", b"%d" % number)
+            list(vault.list(""))
+            vault.delete("p/mine")
+    finally:
+        ended.set()
+        others.join()
 
 
 def test_the_probe_leaves_no_trace(vault: Vault) -> None:

@@ -94,16 +94,22 @@ class RecoveryPoint:
     manifest: Manifest | None
     problem: str | None = None
     checked: Record | None = None
+    finished: bool = True  # False: it has no manifest, so a run died, or is still writing it
 
     @property
     def verified(self) -> bool:
-        """True when the manifest is readable and says so."""
-        return self.manifest is not None and self.manifest.verified
+        """True when the manifest is readable and says so, and no verification has found damage since."""
+        return self.manifest is not None and self.manifest.verified and not self.damage
 
     @property
     def damage(self) -> str | None:
         """What a verification found to be wrong with it, and nobody has mended since."""
         return self.checked.damage if self.checked else None
+
+    @property
+    def why_not_verified(self) -> str:
+        """Why a point that is not `verified` is none to rely on."""
+        return self.problem or self.damage or "its manifest says so"
 
     @property
     def created(self) -> datetime:
@@ -146,13 +152,13 @@ def blobs_prefix(cluster: str) -> str:
 
 def newest_verified(points: Iterable[RecoveryPoint]) -> RecoveryPoint | None:
     """Return the newest point that may be restored, None if there is none; one that is known to be damaged is not."""
-    sound = (point for point in points if point.verified and not point.damage)
+    sound = (point for point in points if point.verified)
     return max(sound, key=lambda point: point.id, default=None)
 
 
 def passed_over(points: Iterable[RecoveryPoint], chosen: str) -> tuple[str, ...]:
     """Return a sentence for each verified point newer than the chosen one: why it was not taken."""
-    newer = (point for point in points if point.id > chosen and point.verified and point.damage)
+    newer = (point for point in points if point.id > chosen and point.damage)
     return tuple(f"recovery point {point.id} is damaged: {point.damage}" for point in newer)
 
 

@@ -69,6 +69,11 @@ def retire(vault: Vault, cluster: str, identifier: str, why: str) -> None:
         return
 
 
+def recall(vault: Vault, cluster: str, identifier: str) -> None:
+    """Leave no record that the point is removed: it stays after all."""
+    vault.delete(_key(cluster, identifier, RETIRED))
+
+
 def read_catalogue(vault: Vault, cluster: str) -> Catalogue:
     """Return the catalogue; an entry that cannot be read says so in `unreadable`."""
     entered, retired = _names(vault, cluster)

@@ -6,12 +6,14 @@ storage; a writer that fails leaves nothing behind. Objects written with `writer
 
 import hashlib
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import BinaryIO, NamedTuple, Protocol
 
 from runbook.domain.errors import RefusedError
+
+DELETE_AT_ONCE = 1000
 
 
 class VaultObject(NamedTuple):
@@ -81,6 +83,9 @@ class Vault(Protocol):
 
     def delete(self, key: str) -> None:
         """Leave no object under `key`; absent already is fine."""
+
+    def delete_many(self, keys: Sequence[str]) -> dict[str, str]:
+        """Leave no object under any of at most `DELETE_AT_ONCE` keys; return why, for each that is refused."""
 
     def probe_writable(self, prefix: str = "") -> None:
         """Return if objects can be written, read back, protected and deleted; else say which cannot."""

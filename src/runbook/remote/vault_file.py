@@ -7,8 +7,8 @@ kept apart in `.partial`, so a listing never shows one and a crash leaves them i
 import fcntl
 import os
 import secrets
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO
@@ -17,6 +17,7 @@ from runbook.domain.errors import RefusedError
 from runbook.remote.vault import AlreadyThereError, ChangedError, NotThereError, VaultObject, probe_writable
 
 PARTIAL = ".partial"
+_TRIES = 100
 _FREE_OR_PERMIT = "check the folder's permissions and free space, then rerun"
 _MOUNT_OR_MAKE = "mount it, or make it once with mkdir if it is meant to be new, then rerun"
 
@@ -103,9 +104,23 @@ class FileVault:
         return VaultObject(key, stat.st_size, _etag(stat), _modified(stat))
 
     def delete(self, key: str) -> None:
-        """Leave no file under `key`."""
+        """Leave no file under `key`, and no empty folder where it was the last one."""
         with self._errors(key):
-            self._path(key).unlink(missing_ok=True)
+            path = self._path(key)
+            path.unlink(missing_ok=True)
+        if path.parent != self.root:
+            with suppress(OSError):  # it holds other files, or somebody else was quicker
+                path.parent.rmdir()
+
+    def delete_many(self, keys: Sequence[str]) -> dict[str, str]:
+        """Leave no file under any of the keys."""
+        refused = {}
+        for key in keys:
+            try:
+                self.delete(key)
+            except RefusedError as exc:
+                refused[key] = exc.what
+        return refused
 
     def probe_writable(self, prefix: str = "") -> None:
         """Return if objects can be written, read back, protected and deleted."""
@@ -144,11 +159,14 @@ class FileVault:
         file.flush()
         os.fsync(file.fileno())
         final = self._path(key)
-        final.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        if only_if_absent:
-            os.link(temporary, final)  # the one call that refuses to overwrite and is atomic
-        else:
-            temporary.replace(final)
+        for attempt in range(_TRIES):
+            try:
+                final.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+                _put(temporary, final, only_if_absent=only_if_absent)
+                break
+            except FileNotFoundError:  # `delete` took the empty folder away before the file was in it
+                if attempt == _TRIES - 1:
+                    raise
         _sync_folder(final.parent)
 
     @contextmanager
@@ -203,8 +221,16 @@ def _walk(folder: Path, prefix: str) -> Iterator[tuple[str, os.stat_result]]:
     for name, entry in named:
         if name.endswith("/"):
             yield from _walk(Path(entry.path), prefix + name)
-        else:
-            yield prefix + name, entry.stat()
+        elif stat := _stat(entry):
+            yield prefix + name, stat
+
+
+def _stat(entry: "os.DirEntry[str]") -> os.stat_result | None:
+    """Return the file's numbers, None if it was deleted since its folder was read."""
+    try:
+        return entry.stat()
+    except FileNotFoundError:
+        return None
 
 
 def _etag(stat: os.stat_result) -> str:
@@ -213,6 +239,13 @@ def _etag(stat: os.stat_result) -> str:
 
 def _modified(stat: os.stat_result) -> datetime:
     return datetime.fromtimestamp(stat.st_mtime, UTC)
+
+
+def _put(temporary: Path, final: Path, *, only_if_absent: bool) -> None:
+    if only_if_absent:
+        os.link(temporary, final)  # the one call that refuses to overwrite and is atomic
+    else:
+        temporary.replace(final)
 
 
 def _sync_folder(folder: Path) -> None:

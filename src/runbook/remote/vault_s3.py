@@ -1,11 +1,12 @@
 """A vault in a bucket: `s3://bucket/prefix`. Conditional requests make writes once and locks safe."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from runbook.remote.s3 import list_prefix, s3_errors
+from runbook.remote.s3_delete import delete_objects
 from runbook.remote.s3_stream import S3Stream
 from runbook.remote.s3_upload import PartPlan, S3Writer
 from runbook.remote.vault import AlreadyThereError, ChangedError, NotThereError, VaultObject, probe_writable
@@ -91,6 +92,11 @@ class S3Vault:
         """Leave no object under `key`."""
         with s3_errors(self._where(key)):
             self.client.delete_object(Bucket=self.bucket, Key=self.full_key(key))
+
+    def delete_many(self, keys: Sequence[str]) -> dict[str, str]:
+        """Leave no object under any of the keys, in one request."""
+        refused = delete_objects(self.client, self.bucket, [self.full_key(key) for key in keys])
+        return {key.removeprefix(self.prefix): why for key, why in refused.items()}
 
     def probe_writable(self, prefix: str = "") -> None:
         """Return if objects can be written, read back, protected and deleted."""

@@ -1,0 +1,118 @@
+"""What retention must know of a vault before it decides, and how a recovery point is removed."""
+
+import logging
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from runbook.domain.errors import RefusedError
+from runbook.domain.recovery import MANIFEST, is_id, part_key, points_prefix
+from runbook.remote.catalogue import recall, retire
+from runbook.remote.pins import why_pinned
+from runbook.remote.vault import DELETE_AT_ONCE, NotThereError, Vault
+
+logger = logging.getLogger(__name__)
+StillAllowed = Callable[[], None]
+"""Raises when going on is no longer allowed: the cluster's lock was lost."""
+
+
+@dataclass(frozen=True)
+class Survey:
+    """The folders among the points that have no point's name, and when the newest object there was written."""
+
+    foreign: tuple[str, ...]
+    newest: datetime | None
+
+
+@dataclass(frozen=True)
+class Removal:
+    """What became of a point that was to be removed: `gone`, or why it is kept; what is left of a gone one."""
+
+    gone: bool
+    why: str = ""
+
+
+def survey_points(vault: Vault, cluster: str) -> Survey:
+    """Return what a list of the points does not show."""
+    prefix = points_prefix(cluster)
+    foreign: set[str] = set()
+    newest: datetime | None = None
+    for seen in vault.list(prefix):
+        folder, slash, _ = seen.key[len(prefix) :].partition("/")
+        if slash and not is_id(folder):
+            foreign.add(folder)
+        newest = max(newest or seen.modified, seen.modified)
+    return Survey(tuple(sorted(foreign)), newest)
+
+
+def measure_skew(vault: Vault, cluster: str) -> timedelta:
+    """Return how far the vault's clock is ahead of this machine's, by an object written now and removed again."""
+    key = f"{cluster}/.probe-{secrets.token_hex(8)}"
+    vault.put_bytes(key, b"what time is it", only_if_absent=True)
+    try:
+        seen = vault.head(key)
+        return seen.modified - datetime.now(UTC) if seen else timedelta()
+    finally:
+        vault.delete(key)
+
+
+def skew_without_a_write(survey: Survey, now: datetime) -> timedelta:
+    """Return how far the vault's clock is ahead at least: its newest object cannot be of the future."""
+    return max(survey.newest - now, timedelta()) if survey.newest else timedelta()
+
+
+def remove_point(
+    vault: Vault, cluster: str, identifier: str, *, finished: bool, still_allowed: StillAllowed
+) -> Removal:
+    """Leave nothing of a point that somebody wants gone; the one place where a point is removed on purpose.
+
+    Its manifest goes first, so that half a point is never taken for one, and what a crash leaves of it is
+    removed by the next run. Kept: a point that is pinned by now, one that was `finished` since it was judged,
+    one that the vault refuses to delete.
+    """
+    if why := why_pinned(vault, cluster, identifier):
+        return Removal(False, f"pinned by now: {why}")
+    if why := _why_manifest_stays(vault, cluster, identifier, finished):
+        return Removal(False, why)
+    left = list(vault.list(f"{points_prefix(cluster)}{identifier}/"))
+    refused: dict[str, str] = {}
+    for begin in range(0, len(left), DELETE_AT_ONCE):
+        still_allowed()
+        refused |= vault.delete_many([seen.key for seen in left[begin : begin + DELETE_AT_ONCE]])
+    first = next(iter(refused.items()), None)
+    return Removal(
+        True, f"{len(refused)} of its objects are left, first: {': '.join(first)}" if first else ""
+    )
+
+
+def _why_manifest_stays(vault: Vault, cluster: str, identifier: str, finished: bool) -> str | None:
+    """Leave no manifest and return None; else say why it is there.
+
+    Who pins a point looks for its manifest after the pin is written, and here the pin is looked for after the
+    manifest is gone: one of the two sees the other.
+    """
+    key = part_key(cluster, identifier, MANIFEST)
+    try:
+        manifest = vault.get_bytes(key)
+    except NotThereError:
+        return None
+    if not finished:
+        return "it was finished meanwhile"
+    try:
+        recall(
+            vault, cluster, identifier
+        )  # absent yet: who may not delete is found out before anything is given up
+    except RefusedError as exc:
+        return f"the vault refuses to delete it: {exc.what}"
+    retire(vault, cluster, identifier, "no retention rule keeps it")
+    try:
+        vault.delete(key)
+    except RefusedError as exc:
+        recall(vault, cluster, identifier)
+        return f"the vault refuses to delete it: {exc.what}"
+    if why := why_pinned(vault, cluster, identifier):
+        vault.put_bytes(key, manifest, only_if_absent=True)
+        recall(vault, cluster, identifier)
+        return f"pinned just now: {why}"
+    return None
