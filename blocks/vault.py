@@ -4,6 +4,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
+from blocks.copies import CopySettings
 from blocks.s3_access import S3Access
 from blocks.secret_references import SecretReference
 from runbook.domain.errors import InvalidConfigError
@@ -28,4 +29,7 @@ class VaultSettings(S3Access):
     )
     identity: SecretReference = Field(
         description="age private key; proves each point and opens it on restore"
+    )
+    copies: list[CopySettings] = Field(
+        default_factory=list, description="Other vaults that `copy` keeps the points in once more"
     )
