@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+import flows.cli_copies  # noqa: F401 - its commands join `points`
 from blocks.cluster import RegistryCluster
 from flows.approval import GivenApproval
 from flows.backup import backup

@@ -1,6 +1,6 @@
 """`runbook points`: the recovery points in the vault."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
@@ -12,6 +12,7 @@ from rich.table import Column, Table
 
 from blocks.cluster import load_cluster
 from blocks.connection import ClusterConnection
+from flows.copy_column import copies_of
 from runbook.domain.errors import MismatchError
 from runbook.domain.recovery import RecoveryPoint, select_point
 from runbook.domain.recovery_json import manifest_to_json
@@ -26,7 +27,8 @@ Cluster = Annotated[str, typer.Option("--cluster", help="Cluster file (*.yaml) o
 def list_command(cluster: Cluster) -> None:
     """Show all recovery points, oldest first."""
     with _connected(cluster) as connection:
-        Console().print(_table(list_points(connection.vault, connection.name), datetime.now(UTC)))
+        found = list_points(connection.vault, connection.name)
+        Console().print(_table(found, datetime.now(UTC), copies_of(connection)))
 
 
 @points.command("show")
@@ -67,11 +69,11 @@ def _connected(cluster: str) -> Iterator[ClusterConnection]:
         connection.close()
 
 
-def _table(found: tuple[RecoveryPoint, ...], now: datetime) -> Table:
+def _table(found: tuple[RecoveryPoint, ...], now: datetime, copies: Callable[[str], str]) -> Table:
     identifier = Column("point", no_wrap=True)  # whole, however narrow the terminal is: restore wants it
-    table = Table(identifier, "age", "state", "tags", "blobs", "MB", box=box.SIMPLE)
+    table = Table(identifier, "age", "state", "tags", "blobs", "MB", "copies", box=box.SIMPLE)
     for point in found:
-        table.add_row(point.id, _age(now - point.created), *_cells(point))
+        table.add_row(point.id, _age(now - point.created), *_cells(point), copies(point.id))
     return table
 
 
