@@ -71,7 +71,8 @@ def _connected(cluster: str) -> Iterator[ClusterConnection]:
 
 def _table(found: tuple[RecoveryPoint, ...], now: datetime, copies: Callable[[str], str]) -> Table:
     identifier = Column("point", no_wrap=True)  # whole, however narrow the terminal is: restore wants it
-    table = Table(identifier, "age", "state", "tags", "blobs", "MB", "copies", box=box.SIMPLE)
+    state = Column("state", min_width=len("verified"))
+    table = Table(identifier, "age", state, "tags", "blobs", "MB", "copies", box=box.SIMPLE)
     for point in found:
         table.add_row(point.id, _age(now - point.created), *_cells(point), copies(point.id))
     return table

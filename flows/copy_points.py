@@ -37,12 +37,11 @@ def copy_points(
         wish = Wish(point, every)
         chosen = run.step(choose_points, wish)
         planned, errors = _look(run, names, chosen, wish)
-        run.report.plan = Plan(
-            "copy", run.cluster.name, tuple(s for steps in planned.values() for s in steps)
-        )
-        if not plan_only:
-            for name, steps in planned.items():
-                errors += _fill(run, name, chosen, steps)
+        if plan_only:
+            steps = tuple(step for of_copy in planned.values() for step in of_copy)
+            run.report.plan = Plan("copy", run.cluster.name, steps)
+        else:
+            errors += [e for name, steps in planned.items() for e in _fill(run, name, chosen, steps)]
         if error := one_error(errors):
             raise error
         return run.report.planned() if plan_only else run.report

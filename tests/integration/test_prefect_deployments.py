@@ -35,6 +35,7 @@ RUNBOOKS = {
     "install/on-demand",
     "scale-out/on-demand",
     "backup/nightly",
+    "copy/nightly",
     "restore/disaster-recovery",
 }
 
@@ -88,13 +89,14 @@ def test_every_runbook_is_deployed_to_the_process_pool(client: SyncPrefectClient
     assert client.read_work_pool("runbook-pool").type == "process"
 
 
-def test_only_the_nightly_backup_has_a_schedule_and_it_has_a_time_zone(client: SyncPrefectClient) -> None:
+def test_only_the_nightly_runs_have_a_schedule_and_it_has_a_time_zone(client: SyncPrefectClient) -> None:
     schedules = {
         name: [s.schedule for s in client.read_deployment_by_name(name).schedules] for name in RUNBOOKS
     }
-    (schedule,) = schedules.pop("backup/nightly")
+    for name, cron in (("backup/nightly", "30 1 * * *"), ("copy/nightly", "30 4 * * *")):
+        (schedule,) = schedules.pop(name)
+        assert (schedule.cron, schedule.timezone) == (cron, "Europe/Berlin")
     assert not any(schedules.values())
-    assert (schedule.cron, schedule.timezone) == ("30 1 * * *", "Europe/Berlin")
 
 
 def test_the_nightly_schedule_yields_scheduled_runs_at_the_right_time(

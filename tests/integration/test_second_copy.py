@@ -244,6 +244,16 @@ def test_a_part_that_is_there_with_other_bytes_is_found_before_the_copy_counts(s
     assert points_in(site.target) == []
 
 
+@pytest.mark.parametrize("name", [METADATA, PART_OF_LATER])
+def test_a_part_that_is_damaged_at_the_source_is_not_kept(site: Site, name: str) -> None:
+    text = site.source.get_bytes(site.key(name))
+    site.source.put_bytes(site.key(name), text[:-1] + b"!")
+    with pytest.raises(MismatchError, match=f"{name} hashes to"):
+        site.copy()
+    assert site.target.head(site.key(name)) is None
+    assert points_in(site.target) == []
+
+
 def test_a_part_that_is_there_with_another_size_is_found(folders: Site) -> None:
     folders.target.put_bytes(folders.key(METADATA), b"half")
     with pytest.raises(MismatchError, match="metadata.tar.zst.age has 4 bytes there and"):
