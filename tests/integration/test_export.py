@@ -53,6 +53,16 @@ def vault(request: pytest.FixtureRequest, endpoint: Endpoint, tmp_path: Path) ->
     return kept_in(tmp_path) if request.param == "folder" else S3Vault(endpoint.client, endpoint.new_bucket())
 
 
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory: pytest.TempPathFactory) -> tuple[FileVault, Manifest, dict[str, bytes]]:
+    """A vault that is only read, its point, and the files of a whole export."""
+    path = tmp_path_factory.mktemp("exported")
+    vault = kept_in(path)
+    manifest, to = plain(vault, path)
+    export(vault, manifest, to)
+    return vault, manifest, files_in(to)
+
+
 @pytest.fixture
 def kept(tmp_path: Path) -> FileVault:
     return kept_in(tmp_path)
@@ -132,21 +142,23 @@ class DyingFolder(export_folder.ExportFolder):
 @pytest.mark.parametrize("halfway", [True, False])
 @pytest.mark.parametrize("number", range(1, FILES + 3))
 def test_an_export_that_died_at_any_file_has_nothing_half_and_is_finished_by_another(
-    kept: FileVault, tmp_path: Path, number: int, halfway: bool, monkeypatch: pytest.MonkeyPatch
+    exported: tuple[FileVault, Manifest, dict[str, bytes]],
+    tmp_path: Path,
+    number: int,
+    halfway: bool,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    manifest, to = plain(kept, tmp_path)
-    export(kept, manifest, tmp_path / "whole")
-    whole = files_in(tmp_path / "whole")
+    (vault, manifest, whole), to = exported, tmp_path / "plain"
     with monkeypatch.context() as patched:
         patched.setattr("runbook.remote.export.ExportFolder", DyingFolder)
         patched.setattr(DyingFolder, "left", number)
         patched.setattr(DyingFolder, "halfway", halfway)
         with pytest.raises(CrashError):
-            export(kept, manifest, to)
+            export(vault, manifest, to)
     left = files_in(to)
     assert left.items() <= whole.items()
     assert ("README.txt" in left) == (number == FILES + 2 and not halfway)
-    done = export(kept, manifest, to)
+    done = export(vault, manifest, to)
     assert files_in(to) == whole
     assert done.kept == len(left.keys() - {"README.txt", "export.json"})
     assert done.written == FILES - done.kept
