@@ -6,6 +6,7 @@ What is invalid by itself cannot be compared: it is left to the validation of it
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from blocks.copies import copies_disagree
 from blocks.external_url import HTTPS, host_and_port
 from blocks.problems import Path, Problem, path_text
 from runbook.domain.topology import NodeRole, why_not_count
@@ -28,6 +29,7 @@ def disagreements(document: Mapping[str, Any]) -> Iterator[Problem]:
     yield from _given_twice(nodes, "address")
     yield from _roles(nodes, document.get("replicas"))
     yield from _ports(document)
+    yield from copies_disagree(document.get("vault"))
 
 
 def _given_twice(machines: Sequence[Machine], key: str) -> Iterator[Problem]:

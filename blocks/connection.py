@@ -139,6 +139,10 @@ class ClusterConnection:
             raise RefusedError(vault.url, "there is no such folder", "mount it, or make it, then run again")
         return open_vault(vault.url, vault.reached_in(vault.region or "us-east-1"))
 
+    def copy_vault(self, name: str) -> Vault:
+        """Return the vault of the copy called `name`, which is configured."""
+        return next(copy for copy in self.settings.vault.copies if copy.name == name).open()
+
     @cached_property
     def identity(self) -> SecretStr:
         """The age private key that opens recovery points."""

@@ -4,6 +4,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
+from blocks.copies import CopySettings
 from blocks.retention import RetentionSettings
 from blocks.s3_access import S3Access
 from blocks.secret_references import SecretReference
@@ -31,3 +32,6 @@ class VaultSettings(S3Access):
         description="age private key; proves each point and opens it on restore"
     )
     retention: RetentionSettings = RetentionSettings()
+    copies: list[CopySettings] = Field(
+        default_factory=list, description="Other vaults that `copy` keeps the points in once more"
+    )

@@ -8,7 +8,8 @@ from typing import Annotated
 
 import typer
 
-import flows.cli_prune  # noqa: F401  # adds its commands to `points`
+import flows.cli_copies  # noqa: F401  # adds its commands to `points`
+import flows.cli_prune  # noqa: F401  # the same
 from blocks.cluster import RegistryCluster
 from flows.approval import GivenApproval
 from flows.backup import backup

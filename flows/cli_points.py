@@ -11,6 +11,7 @@ from rich.console import Console
 from blocks.cluster import load_cluster
 from blocks.connection import ClusterConnection
 from flows.cli_verify import verify_command
+from flows.copy_column import copies_of
 from flows.points_table import points_table
 from runbook.domain.recovery import RecoveryPoint, select_point
 from runbook.domain.recovery_json import manifest_to_json
@@ -31,7 +32,7 @@ def list_command(cluster: Cluster) -> None:
     with connected(cluster) as connection:
         vault, name = connection.vault, connection.name
         found = _with_lost(vault, name, list_points(vault, name))
-        table = points_table(found, datetime.now(UTC), read_pins(vault, name), lambda _: "-")
+        table = points_table(found, datetime.now(UTC), read_pins(vault, name), copies_of(connection))
     console = Console()
     console.width = max(console.width, WIDE)
     console.print(table)

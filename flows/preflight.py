@@ -12,6 +12,7 @@ from runbook.domain.errors import ForeignFileError
 from runbook.domain.findings import Finding, error_for, lower, spare, tolerate, without_repeats
 from runbook.domain.report import Phase
 from tasks.control_plane import check_control_plane
+from tasks.copies import check_copies
 from tasks.load_balancer import check_load_balancer
 from tasks.nodes import check_node
 from tasks.policy import step
@@ -47,6 +48,7 @@ def look(run: Run) -> list[PrefectFuture[Any]]:
         check_storage.submit(run.cluster),
         check_load_balancer.submit(run.cluster),
         check_vault.submit(run.cluster),
+        check_copies.submit(run.cluster),
     ]
     run.report.findings = without_repeats(finding for check in checks for finding in check.result())
     run.report.phases.append(Phase("checks", time.monotonic() - begun))

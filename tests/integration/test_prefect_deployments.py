@@ -35,6 +35,7 @@ RUNBOOKS = {
     "install/on-demand",
     "scale-out/on-demand",
     "backup/nightly",
+    "copy/nightly",
     "restore/disaster-recovery",
     "verify/weekly",
     "prune/on-demand",
@@ -90,19 +91,18 @@ def test_every_runbook_is_deployed_to_the_process_pool(client: SyncPrefectClient
     assert client.read_work_pool("runbook-pool").type == "process"
 
 
-def test_only_the_nightly_backup_and_the_weekly_verification_have_a_schedule_with_a_time_zone(
-    client: SyncPrefectClient,
-) -> None:
-    schedules = {
-        name: [s.schedule for s in client.read_deployment_by_name(name).schedules] for name in RUNBOOKS
+def test_what_runs_by_itself_has_a_time_zone_and_nothing_else_does(client: SyncPrefectClient) -> None:
+    found = {name: [s.schedule for s in client.read_deployment_by_name(name).schedules] for name in RUNBOOKS}
+    crons = {
+        name: [schedule.cron for schedule in schedules] for name, schedules in found.items() if schedules
     }
-    found = [
-        (schedule.cron, schedule.timezone)
-        for name in ("backup/nightly", "verify/weekly")
-        for schedule in schedules.pop(name)
-    ]
-    assert not any(schedules.values())
-    assert found == [("30 1 * * *", "Europe/Berlin"), ("0 4 * * 0", "Europe/Berlin")]
+    assert crons == {
+        "backup/nightly": ["30 1 * * *"],
+        "copy/nightly": ["30 4 * * *"],
+        "verify/weekly": ["0 4 * * 0"],
+    }
+    zones = {schedule.timezone for schedules in found.values() for schedule in schedules}
+    assert zones == {"Europe/Berlin"}
 
 
 def test_the_nightly_schedule_yields_scheduled_runs_at_the_right_time(

@@ -14,6 +14,7 @@ class Action(StrEnum):
     JOIN = "join"
     CONFIGURE = "configure"
     BACK_UP = "back up"
+    COPY = "copy"
     SET_ASIDE = "set aside"
     DESTROY = "destroy"
     RESTORE_IMAGES = "restore images"

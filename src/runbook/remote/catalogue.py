@@ -40,9 +40,9 @@ def catalogue_prefix(cluster: str) -> str:
     return f"{cluster}/catalogue/"
 
 
-def announce(vault: Vault, manifest: Manifest) -> None:
-    """Leave it on record that this manifest is about to be written."""
-    sha256 = hashlib.sha256(manifest_to_json(manifest)).hexdigest()
+def announce(vault: Vault, manifest: Manifest, data: bytes | None = None) -> None:
+    """Leave it on record that this manifest is about to be written; `data` is its stored form, where that exists."""
+    sha256 = hashlib.sha256(manifest_to_json(manifest) if data is None else data).hexdigest()
     document = {"format_version": _FORMAT, "id": manifest.id, "manifest": sha256}
     vault.put_bytes(_next_key(manifest.cluster), sealed(document))
 
