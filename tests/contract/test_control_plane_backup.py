@@ -52,9 +52,9 @@ def taken(backup: ControlPlaneBackup) -> tuple[bytes, ControlPlaneArchive]:
 
 
 @contextmanager
-def container(lab: LabCluster, name: str, program: str) -> Iterator[None]:
-    """Have a container of the control plane's image on the manager for the block."""
-    run = ["run", "-d", "--name", name, "--entrypoint", "sh", IMAGE, "-c", program]
+def container(lab: LabCluster, name: str, *arguments: str) -> Iterator[None]:
+    """Have a container of the control plane's image on the manager for the block; it waits."""
+    run = ["run", "-d", "--name", name, "--entrypoint", "sh", IMAGE, "-c", "sleep 60", *arguments]
     started = lab.manager_docker(run)
     assert started.status == 0, started.stderr
     try:
@@ -95,7 +95,7 @@ def test_section_4_users_organisations_and_teams_are_in_it(backup: ControlPlaneB
 def test_rule_29_a_second_backup_on_the_node_fails_and_leaves_the_first_alone(
     backup: ControlPlaneBackup, lab_cluster: LabCluster
 ) -> None:
-    with container(lab_cluster, "ucp", "sleep 60"):
+    with container(lab_cluster, "ucp"):
         with pytest.raises(UnreachableError, match="one backup at a time"):
             taken(backup)
         with pytest.raises((ZeroDivisionError, UnreachableError)), backup.stream():
@@ -106,7 +106,7 @@ def test_rule_29_of_two_backups_of_one_control_plane_the_second_fails(
     backup: ControlPlaneBackup, lab_cluster: LabCluster
 ) -> None:
     with (
-        container(lab_cluster, f"{PREFIX}first", "sleep 60 # python3 -m controlplane backup"),
+        container(lab_cluster, f"{PREFIX}first", "controlplane", "backup"),
         pytest.raises(UnreachableError, match="another backup is running"),
     ):
         taken(backup)

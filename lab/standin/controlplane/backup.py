@@ -72,7 +72,7 @@ def _boolean(text: str) -> bool:
 def _run(options: argparse.Namespace, engine: Engine, log: Log) -> None:
     log.info(f"This is a lab stand-in of the control plane, version {VERSION}; it is neither UCP nor MKE")
     running = engine.containers()
-    _require_alone(running)
+    _require_alone([each for each in running if _is_backup(each)], engine)
     if not any(f"/{CONTROLLER}" in each["Names"] for each in running):
         raise CannotBackUpError(f"no {CONTROLLER} runs on this node: run the backup on a manager")
     state, pki = engine.files(CONTROLLER, "/state"), engine.files(CONTROLLER, "/pki")
@@ -85,22 +85,18 @@ def _run(options: argparse.Namespace, engine: Engine, log: Log) -> None:
     _write(options, data, log)
 
 
-def _require_alone(running: list[dict[str, Any]]) -> None:
+def _require_alone(backups: list[dict[str, Any]], engine: Engine) -> None:
     """Fail if a backup that began before this one still runs: a control plane makes one at a time."""
-    backups = [each for each in running if _is_backup(each)]
-    own = os.environ.get("HOSTNAME", "")
-    mine = next((_age(each) for each in backups if each["Id"].startswith(own)), None)
-    if any(mine is None or _age(each) < mine for each in backups if not each["Id"].startswith(own)):
-        raise CannotBackUpError("unable to back up: another backup is running")
+    own = os.environ.get("HOSTNAME", "")  # the beginning of this container's identifier
+    if len(backups) > 1:
+        first = min(backups, key=lambda each: engine.created(each["Id"]))
+        if not first["Id"].startswith(own):
+            raise CannotBackUpError("unable to back up: another backup is running")
 
 
 def _is_backup(container: dict[str, Any]) -> bool:
     command = str(container["Command"]).split()
     return "controlplane" in command and "backup" in command
-
-
-def _age(container: dict[str, Any]) -> tuple[int, str]:
-    return int(container["Created"]), str(container["Id"])
 
 
 def _write(options: argparse.Namespace, data: bytes, log: Log) -> None:

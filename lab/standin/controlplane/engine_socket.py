@@ -42,6 +42,10 @@ class Engine:
         found: list[dict[str, Any]] = json.loads(self._get("/containers/json"))
         return found
 
+    def created(self, container: str) -> str:
+        """Return when a container was made, in a form that sorts by time to the nanosecond."""
+        return str(json.loads(self._get(f"/containers/{container}/json"))["Created"]).rstrip("Z")
+
     def files(self, container: str, folder: str) -> dict[str, bytes]:
         """Return the files in a folder of a container, by their path below it."""
         answer = self._get(f"/containers/{container}/archive?path={quote(folder)}")

@@ -23,7 +23,7 @@ PEMS = (
     "ca.pem", "ucp-cert.pem", "ucp-key.pem", "client-ca.pem", "client-ca-key.pem", "engine-client-cert.pem",
     "engine-client-key.pem",
 )  # fmt: skip
-CONTROLLER = {"Id": "c0", "Names": ["/ucp-controller"], "Command": "python3 -m controlplane", "Created": 1}
+CONTROLLER = {"Id": "c0", "Names": ["/ucp-controller"], "Command": "python3 -m controlplane"}
 Run = Callable[..., tuple[int, bytes, str]]
 
 
@@ -43,6 +43,9 @@ class FakeEngine:
 
     def containers(self) -> list[dict[str, Any]]:
         return self.running
+
+    def created(self, container: str) -> str:
+        return next(str(each["Created"]) for each in self.running if each["Id"] == container)
 
     def files(self, _container: str, folder: str) -> dict[str, bytes]:
         return self.folders[folder]
@@ -64,7 +67,7 @@ def run(engine: FakeEngine, capfdbinary: pytest.CaptureFixture[bytes]) -> Run:
     return run
 
 
-def other_backup(identifier: str, created: int) -> dict[str, Any]:
+def backup_in(identifier: str, created: str) -> dict[str, Any]:
     command = "python3 -m controlplane backup --no-passphrase"
     return {"Id": identifier, "Names": ["/x"], "Command": command, "Created": created}
 
@@ -112,12 +115,12 @@ def test_a_command_line_that_cannot_be_is_refused(run: Run, arguments: tuple[str
     assert words in err
 
 
-@pytest.mark.parametrize(("created", "status"), [(4, 1), (6, 0)])
+@pytest.mark.parametrize(("created", "status"), [("5.49", 1), ("5.501", 0)])
 def test_of_two_backups_at_once_the_second_fails(
-    run: Run, engine: FakeEngine, monkeypatch: pytest.MonkeyPatch, created: int, status: int
+    run: Run, engine: FakeEngine, monkeypatch: pytest.MonkeyPatch, created: str, status: int
 ) -> None:
     monkeypatch.setenv("HOSTNAME", "a0")
-    engine.running = [CONTROLLER, other_backup("a0ff", 5), other_backup("b0ff", created)]
+    engine.running = [CONTROLLER, backup_in("a0ff", "5.5"), backup_in("b0ff", created)]
     seen, _, err = run("--no-passphrase")
     assert seen == status
     if status:
