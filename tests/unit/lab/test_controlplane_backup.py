@@ -2,6 +2,8 @@
 
 import io
 import json
+import shutil
+import subprocess
 import sys
 import tarfile
 from collections.abc import Callable
@@ -103,7 +105,6 @@ def test_the_accounts_in_it_bring_users_and_teams_back(run: Run, tmp_path: Path)
         ((), "give either --passphrase or --no-passphrase"),
         (("--no-passphrase", "--passphrase", "x" * 12), "give either --passphrase or --no-passphrase"),
         (("--passphrase", "x" * 11), "12 characters or more"),
-        (("--passphrase", "x" * 12), "this stand-in does not encrypt"),
         (("--no-such-flag",), "unrecognized arguments"),
         (("--no-passphrase", "--include-logs=perhaps"), "neither true nor false"),
     ],
@@ -151,6 +152,32 @@ def test_a_file_is_written_with_the_log_beside_it(run: Run, tmp_path: Path) -> N
 def test_a_log_can_be_json(run: Run) -> None:
     _, _, err = run("--no-passphrase", "--jsonlog")
     assert {json.loads(line)["level"] for line in err.splitlines()} == {"info"}
+
+
+@pytest.mark.skipif(shutil.which("gpg") is None, reason="gpg is not on this machine")
+def test_gpg_opens_a_backup_with_its_passphrase_alone(run: Run, tmp_path: Path) -> None:
+    _, out, _ = run("--passphrase", "twelve chars")
+    tmp_path.chmod(0o700)
+    (tmp_path / "backup.gpg").write_bytes(out)
+    gpg = [
+        "gpg",
+        "--homedir",
+        str(tmp_path),
+        "--batch",
+        "--pinentry-mode",
+        "loopback",
+        "--passphrase-fd",
+        "0",
+    ]
+    opened, refused = (
+        subprocess.run(
+            [*gpg, "-d", str(tmp_path / "backup.gpg")], input=given, capture_output=True, check=False
+        )
+        for given in (b"twelve chars", b"other words!")
+    )
+    assert (refused.returncode, refused.stdout) == (2, b"")
+    with tarfile.open(fileobj=io.BytesIO(opened.stdout)) as tar:
+        assert len(tar.getnames()) >= 27
 
 
 def test_a_truncated_backup_ends_well_within_a_file(run: Run, engine: FakeEngine) -> None:
