@@ -144,6 +144,15 @@ def test_section_4_a_backup_that_cannot_be_says_why_and_writes_nothing(
     assert words in done.stderr
 
 
+def test_section_4_a_passphrase_makes_it_an_openpgp_message(lab_cluster: LabCluster) -> None:
+    run = ["run", "--rm", "-i", "--name", "ucp", *SOCKET, IMAGE, "backup", "--passphrase", "twelve chars"]
+    done = lab_cluster.manager_docker(run)
+    assert (done.status, done.stdout[:1]) == (0, b"\xc3"), (
+        done.stderr
+    )  # a session key under a passphrase comes first
+    assert b"ucp-" not in done.stdout
+
+
 def test_section_4_a_backup_is_for_a_manager(plane: Plane) -> None:
     _, worker = plane.nodes()
     run = ("run", "--rm", "-e", f"constraint:node=={worker}", *SOCKET, IMAGE, "backup", "--no-passphrase")
