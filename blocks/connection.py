@@ -18,6 +18,7 @@ from runbook.domain.topology import NodeSpec
 from runbook.domain.versions import parse_version, probe_path
 from runbook.remote.bootstrapper import Bootstrapper
 from runbook.remote.control_plane_api import ControlPlane
+from runbook.remote.control_plane_backup import ControlPlaneBackup
 from runbook.remote.discovery import observe
 from runbook.remote.docker_transport import DockerTransport
 from runbook.remote.haproxy import HaproxyOverSsh
@@ -90,6 +91,16 @@ class ClusterConnection:
     def bootstrapper(self) -> Bootstrapper:
         """The vendor's commands, in the version of the cluster file."""
         return Bootstrapper(self.transport, self.bootstrapper_image, self.version, self.control_plane.access)
+
+    @cached_property
+    def control_plane_image(self) -> str | None:
+        """The image that backs up the control plane, None where the cluster file asks for no such backup."""
+        backup = self.settings.control_plane.backup
+        return backup.image_for(self.control_plane) if backup else None
+
+    def control_plane_backup(self, image: str) -> ControlPlaneBackup:
+        """Return the control plane's own backup."""
+        return ControlPlaneBackup(self.transport, image)
 
     @property
     def registry(self) -> Registry:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from blocks.control_plane_backup import ControlPlaneBackupSettings
 from blocks.paths import FilePath
 from blocks.secret_references import SecretReference, resolve
 from runbook.domain.errors import InvalidConfigError
@@ -23,6 +24,9 @@ class ControlPlaneSettings(BaseModel):
     )
     insecure_tls: bool = Field(
         default=False, description="Do not verify the certificate; for rehearsals only"
+    )
+    backup: ControlPlaneBackupSettings | None = Field(
+        default=None, description="Takes users, organisations and teams into each recovery point"
     )
 
     @model_validator(mode="after")

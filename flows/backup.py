@@ -43,6 +43,7 @@ def _plan(run: Run) -> Plan:
             f"new images to {vault}",
             "most of the work",
         ),
+        *_accounts(run),
         Step(Action.CONFIGURE, where, "hold garbage collection", "nothing may vanish while both are copied"),
         Step(Action.BACK_UP, where, f"metadata to {vault}", "settings, tags, manifests, permissions"),
         Step(
@@ -54,3 +55,12 @@ def _plan(run: Run) -> Plan:
         ),
     )
     return Plan("backup", settings.name, steps + removals_to_come(run))
+
+
+def _accounts(run: Run) -> list[Step]:
+    """Return the step that takes the control plane's backup, if the cluster file asks for it."""
+    settings = run.cluster.settings
+    if settings.control_plane.backup is None:
+        return []
+    what = f"users, organisations and teams to {settings.vault.url}"
+    return [Step(Action.BACK_UP, settings.control_plane.url, what, "they are not in the metadata")]

@@ -12,6 +12,7 @@ from runbook.domain.errors import ForeignFileError
 from runbook.domain.findings import Finding, error_for, lower, spare, tolerate, without_repeats
 from runbook.domain.report import Phase
 from tasks.control_plane import check_control_plane
+from tasks.control_plane_backup import check_control_plane_backup
 from tasks.copies import check_copies
 from tasks.load_balancer import check_load_balancer
 from tasks.nodes import check_node
@@ -45,6 +46,7 @@ def look(run: Run) -> list[PrefectFuture[Any]]:
     checks = [
         *(check_node.submit(run.cluster, node) for node in run.cluster.settings.nodes),
         check_control_plane.submit(run.cluster),
+        check_control_plane_backup.submit(run.cluster),
         check_storage.submit(run.cluster),
         check_load_balancer.submit(run.cluster),
         check_vault.submit(run.cluster),

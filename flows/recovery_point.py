@@ -1,9 +1,11 @@
 """A recovery point, step by step: used by backup, and by restore once the registry lives again.
 
 The order is the result of a model of every interleaving of pushes, deletions and garbage collection:
-images, then under a hold metadata and the images that came since, then the proof, then the manifest.
+images, the control plane where it is wanted, then under a hold metadata and the images that came since, then
+the proof, then the manifest.
 """
 
+from flows.control_plane import back_up_accounts, discard_accounts
 from flows.run import After, Run
 from runbook.domain.plans import Action, Step
 from runbook.domain.recovery import Manifest
@@ -25,16 +27,20 @@ def take_recovery_point(run: Run, after: After = ()) -> After:
     stale = run.step(release_stale_hold, after=[begun])
     bulk = run.step(copy_images, after=[stale])
     canary = run.step(push_canary, after=[bulk])
-    last: After = [canary]
+    accounts = back_up_accounts(run, begun, after=[canary])
+    last: After = [canary, *accounts]
     try:
         hold = run.step(hold_garbage_collection, after=last)
         last = [hold]
         metadata = run.step(stream_metadata, begun, after=[hold])
         images = run.step(copy_images, after=[metadata])
+    except BaseException:
+        discard_accounts(run, begun, accounts)
+        raise
     finally:
         released = run.step(release_hold, after=last)
     proof = run.step(prove_point, metadata, images, canary)
-    sealed = run.step(seal_point, begun, metadata, images, (canary, proof, hold), after=[released])
+    sealed = run.step(seal_point, begun, metadata, images, (canary, proof, hold), *accounts, after=[released])
     published = run.step(publish_point, sealed)
     manifest: Manifest = published.result()
     run.report.did.append(

@@ -35,6 +35,7 @@ def cluster_of(topology: Topology) -> dict[str, Any]:
             "user": ADMIN,
             "password": "file:secrets/control-plane-password",
             "ca_file": "pki/ca.pem",
+            "backup": {"image": "lab/ucp"},
         },
         "ssh": {"user": "root", "key": f"file:ssh/{USER_KEY}"},
         "nodes": [_place(topology, node) | {"role": str(node.role)} for node in NODES],

@@ -16,6 +16,7 @@ from lab.waiting import wait_until
 
 CONTAINER = "ucp-controller"
 _IMAGE = f"lab/ucp:{CONTROL_PLANE_VERSION}"
+_TRUNCATED = "/state/faults/backup-truncated"
 _REGISTRIES = "[[registries]]"
 _QUOTES = '"""'
 
@@ -48,6 +49,13 @@ def why_control_plane_not_ready(topology: Topology) -> str | None:
     except httpx.HTTPError as error:
         return f"it does not answer ({type(error).__name__})"
     return None if status == httpx.codes.OK else f"its /_ping answers {status}"
+
+
+def truncate_backups(topology: Topology, *, on: bool) -> None:
+    """Leave the control plane with a backup that is cut off, or with a whole one again."""
+    program = f"mkdir -p $(dirname {_TRUNCATED}) && touch {_TRUNCATED}" if on else f"rm -f {_TRUNCATED}"
+    with node_engine(topology, MANAGER) as engine:
+        engine.containers.get(CONTAINER).exec_run(["sh", "-c", program])
 
 
 def forget_registries(topology: Topology) -> None:

@@ -221,5 +221,12 @@ FAULTS = {
     "backup-truncated": _switch(
         "backup-truncated", "let the bootstrapper's backup stop halfway and end with 0"
     ),
+    "control-plane-backup-truncated": Fault(
+        "let the control plane's backup stop halfway and end with 0",
+        lambda lab, _: control_plane.truncate_backups(lab.topology, on=True),
+        lambda lab, _: control_plane.truncate_backups(lab.topology, on=False),
+        default=(MANAGER,),
+        allowed=(MANAGER,),
+    ),
     "gc-endless": _switch("gc-endless", "let garbage collection that begins run on and on"),
 }

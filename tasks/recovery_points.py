@@ -9,12 +9,14 @@ from prefect.runtime import flow_run
 
 from blocks.connection import ClusterConnection
 from runbook.domain.commands import BackupSpec
+from runbook.domain.control_plane_backup import ControlPlaneArchive
 from runbook.domain.errors import InvalidConfigError, MismatchError, RefusedError, RunbookError
 from runbook.domain.findings import Finding, Level, from_error, ok
 from runbook.domain.holds import HoldRecord
 from runbook.domain.metadata import ArchiveSummary, why_not_complete
 from runbook.domain.proof import Proof, prove
 from runbook.domain.recovery import (
+    CONTROL_PLANE,
     INDEX,
     METADATA,
     SIDECAR,
@@ -204,6 +206,7 @@ def seal_point(
     metadata: ArchiveSummary,
     images: PassResult,
     evidence: tuple[Canary, Proof, HoldRecord],
+    accounts: ControlPlaneArchive | None = None,
 ) -> Manifest:
     """Return the manifest of a point that was read back, opened and proven; it is not in the vault yet.
 
@@ -224,14 +227,16 @@ def seal_point(
         registry_version=str(cluster.version),
         cluster_id=cluster_id,
         replica_id=begun.replica_id,
-        objects={METADATA: part_of(metadata), INDEX: index, SIDECAR: sidecar},
+        objects={METADATA: part_of(metadata), INDEX: index, SIDECAR: sidecar}
+        | ({CONTROL_PLANE: accounts.part} if accounts else {}),
         images=images.totals(),
         proof=ProofNumbers(proof.references_checked, len(proof.missing), proof.orphans, proof.bytes),
         tags=len(metadata.references.tags),
         repositories=len({tag.repository for tag in metadata.references.tags}),
         canary=canary,
         recipients=recipients,
-        details={"flow_run": flow_run.get_id() or ""},
+        details={"flow_run": flow_run.get_id() or ""}
+        | ({"control_plane_image": accounts.image} if accounts else {}),
     )
     _require_sound(cluster, manifest)
     return manifest

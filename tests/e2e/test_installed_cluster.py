@@ -1,15 +1,21 @@
 """Faults of a registry with one replica: none loses anything, none publishes half a recovery point."""
 
+import io
 import re
 import sqlite3
+import tarfile
 
 import pytest
 
 from lab import commands
 from lab.node_engines import node_engine
-from lab.paths import PREFECT
+from lab.paths import PKI, PREFECT
 from lab.topology import BALANCER, REGISTRY_NODES
+from runbook.domain.control_plane_backup import KEY, LEAST_ENTRIES
 from runbook.domain.errors import MismatchError, RefusedError, UnreachableError
+from runbook.domain.recovery import CONTROL_PLANE, part_key
+from runbook.remote.archive import read_metadata
+from runbook.remote.recovery_points import load_point
 from tests.e2e.conftest import SUNDAY_NIGHT, fault, wait_until_healthy
 from tests.e2e.runs import assert_failed, assert_run_failed, deployed, query, runbook
 from tests.e2e.secrets_of_the_lab import assert_no_secret_in, secrets_of_the_lab
@@ -38,6 +44,22 @@ def test_a_second_install_keeps_everything_and_says_why(installed, before):
         "the registry uses it already",
     ]
     assert look(installed.cluster) == before
+
+
+def test_the_recovery_point_holds_the_control_plane_with_its_key(installed, before):
+    connection = installed.cluster.connect()
+    try:
+        point = load_point(connection.vault, "lab", before.points[0])
+        assert point.details["control_plane_image"] == "lab/ucp:3.2.6"
+        key = part_key("lab", point.id, CONTROL_PLANE)
+        with read_metadata(connection.vault, key, connection.identity) as plain:
+            data = plain.read()
+    finally:
+        connection.close()
+    assert len(data) == point.objects[CONTROL_PLANE].plain_size
+    with tarfile.open(fileobj=io.BytesIO(data)) as tar:
+        assert len(tar.getnames()) >= LEAST_ENTRIES
+        assert tar.extractfile(f"./{KEY}").read() == (PKI / "ucp-key.pem").read_bytes()
 
 
 @pytest.mark.parametrize("flow", ["install", "scale-out", "backup"])

@@ -40,7 +40,9 @@ class World:
     @property
     def left_over(self) -> list[str]:
         """What a run that ended must not leave: containers of the bootstrapper, lock, hold, uploads."""
-        containers = [n for _, n, _ in self.containers if n.startswith(("runbook-", "dtr-phase2"))]
+        containers = [
+            n for _, n, _ in self.containers if n == "ucp" or n.startswith(("runbook-", "dtr-phase2"))
+        ]
         records = [key for key in self.vault if key.startswith(("lab/locks/", "lab/holds/", "lab/.probe"))]
         return [*containers, *records, *self.uploads]
 

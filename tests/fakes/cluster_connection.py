@@ -71,13 +71,25 @@ class FakeBootstrapper:
 class FakeArchive(io.BytesIO):
     """A stream whose end is judged by `finish`."""
 
-    def __init__(self, data: bytes, failure: RefusedError | None) -> None:
+    def __init__(self, data: bytes, failure: RunbookError | None) -> None:
         super().__init__(data)
         self._failure = failure
 
     def finish(self) -> None:
         if self._failure:
             raise self._failure
+
+
+class FakeControlPlaneBackup:
+    """`archive` is what the control plane's backup writes, `failure` how it ends."""
+
+    def __init__(self) -> None:
+        self.archive = b""
+        self.failure: RunbookError | None = None
+
+    @contextmanager
+    def stream(self) -> Iterator["FakeArchive"]:
+        yield FakeArchive(self.archive, self.failure)
 
 
 @dataclass
@@ -148,6 +160,8 @@ class FakeCluster:
         self.bootstrapper = FakeBootstrapper(self)
         self.load_balancer = FakeBalancer()
         self.scheduler = FakeScheduler()
+        self.accounts = FakeControlPlaneBackup()
+        self.control_plane_image: str | None = None  # as if the cluster file asked for no such backup
         self.plane = FakeControlPlane({node.name: "ready" for node in self.settings.nodes})
         self.vault = FileVault(self.folder)
         self.storage = MemoryStorage()
@@ -166,6 +180,9 @@ class FakeCluster:
     @property
     def seen(self) -> ClusterSeen:
         return ClusterSeen(tuple(self.replicas), self.unreachable, tuple(r.replica_id for r in self.replicas))
+
+    def control_plane_backup(self, _image: str) -> FakeControlPlaneBackup:
+        return self.accounts
 
     @property
     def control_plane(self) -> FakeControlPlane:

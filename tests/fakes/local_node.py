@@ -1,4 +1,4 @@
-"""A node whose commands run on this machine, with a `docker` that knows volumes and containers as files."""
+"""A node whose commands run on this machine, with a `docker` that knows volumes, containers and images as files."""
 
 import os
 import subprocess
@@ -14,6 +14,7 @@ case "$1 $2" in
   "volume create") mkdir -p "$NODE/volumes/$3"; echo "$3" ;;
   "volume inspect") ls -d "$NODE/volumes/$5" ;;
   "stop --time") shift 3; for name; do test -e "$NODE/running/$name"; rm "$NODE/running/$name"; done ;;
+  "image inspect") grep -Fx "$5" "$NODE/images" ;;
   *) echo "docker $*: not known here" >&2; exit 2 ;;
 esac
 """
@@ -26,6 +27,7 @@ class LocalNode:
         self.folder = folder
         for part in ("bin", "volumes", "running"):
             (folder / part).mkdir(parents=True, exist_ok=True)
+        (folder / "images").touch()
         docker = folder / "bin" / "docker"
         docker.write_text(_DOCKER)
         docker.chmod(0o755)
@@ -41,6 +43,11 @@ class LocalNode:
     def volume(self, name: str) -> Path:
         """Return the folder that a volume is."""
         return self.folder / "volumes" / name
+
+    def load(self, image: str) -> None:
+        """Have an image."""
+        with (self.folder / "images").open("a") as images:
+            images.write(f"{image}\n")
 
     @property
     def running(self) -> set[str]:

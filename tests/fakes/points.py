@@ -2,6 +2,7 @@
 
 from runbook.domain.holds import HoldRecord
 from runbook.domain.recovery import Canary, Manifest
+from tasks.control_plane_backup import stream_control_plane
 from tasks.recovery_points import (
     begin_point,
     copy_images,
@@ -18,7 +19,7 @@ CONFIG, LAYER = b"{}", b"one" * 100
 
 
 def take_point(cluster: FakeCluster) -> Manifest:
-    """Leave the storage with one image and the vault with a point that knows it."""
+    """Leave the storage with one image and the vault with a point that knows it, and the accounts if asked for."""
     rows = rows_of_image("org/app", "v1", CONFIG, [LAYER])
     cluster.storage.objects.update(tree_of("org/app", {}, [CONFIG, LAYER]))
     cluster.bootstrapper.archive = archive(rows)
@@ -27,4 +28,5 @@ def take_point(cluster: FakeCluster) -> Manifest:
     canary = Canary("org/app:v1", str(rows["tags"][0]["digest"]))
     proof = prove_point.fn(cluster, metadata, images, canary)
     evidence = canary, proof, HoldRecord("run", {}, begun.created)
-    return publish_point.fn(cluster, seal_point.fn(cluster, begun, metadata, images, evidence))
+    accounts = stream_control_plane.fn(cluster, begun.id) if cluster.control_plane_image else None
+    return publish_point.fn(cluster, seal_point.fn(cluster, begun, metadata, images, evidence, accounts))

@@ -17,6 +17,7 @@ INDEX = "images.index.zst.age"
 SIDECAR = "sidecar.json.age"
 MANIFEST = "manifest.json"
 PARTS = (METADATA, INDEX, SIDECAR)
+CONTROL_PLANE = "control-plane.tar.zst.age"  # only where the cluster file asks for it
 
 _ID = re.compile(r"(\d{8}T\d{6}Z)-[0-9a-f]{8}")
 _TIME = "%Y%m%dT%H%M%SZ"

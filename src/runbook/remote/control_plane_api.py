@@ -20,6 +20,7 @@ from runbook.domain.errors import (
     RunbookError,
     UnreachableError,
 )
+from runbook.domain.versions import Version, parse_version
 
 logger = logging.getLogger(__name__)
 _TIMEOUT = httpx.Timeout(30.0, connect=10.0)
@@ -95,6 +96,15 @@ class ControlPlane:
     def cluster_id(self) -> str:
         """Return what tells this cluster from every other."""
         return str(self._get_json("/info")["ID"])
+
+    def version(self) -> Version:
+        """Return the version that runs; MismatchError where its answer names none."""
+        text = str(self._get_json("/version").get("Version"))
+        try:
+            return parse_version(text.rpartition("/")[2])
+        except ValueError as error:
+            next_step = "name it in the cluster file: control_plane.backup.version"
+            raise MismatchError(self.where, f"it calls its version {text!r}", next_step) from error
 
     def nodes(self) -> tuple[ControlPlaneNode, ...]:
         """Return every node of the cluster, by name."""

@@ -15,7 +15,14 @@ from runbook.remote.control_plane_api import ControlPlane
 from runbook.remote.docker_command import DockerCommand
 from runbook.remote.docker_errors import DOCKER_FAILURES, explain, is_gone
 from runbook.remote.engine_json import parse_list
-from runbook.remote.transport import ContainerRun, ContainerSeen, Observation, VolumeSeen
+from runbook.remote.transport import (
+    ENGINE_SOCKET,
+    SOCKET_OPTIONS,
+    ContainerRun,
+    ContainerSeen,
+    Observation,
+    VolumeSeen,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -46,7 +53,7 @@ class DockerTransport:
 
     def start(self, run: ContainerRun, on_stderr: Callable[[str], None]) -> DockerCommand:
         """Start the container; it is gone when the command is left."""
-        name = f"runbook-{secrets.token_hex(6)}"
+        name = run.name or f"runbook-{secrets.token_hex(6)}"
         try:
             container = self._create(name, run)
         except DOCKER_FAILURES as error:
@@ -93,7 +100,12 @@ class DockerTransport:
             stdin_open=run.interactive,
             detach=False,  # with True the engine would wait for an end of input that never comes
             use_config_proxy=False,
-            host_config=self._client.create_host_config(auto_remove=True, log_config=log_config),
+            host_config=self._client.create_host_config(
+                auto_remove=True,
+                log_config=log_config,
+                binds=[f"{ENGINE_SOCKET}:{ENGINE_SOCKET}"] if run.uses_engine else None,
+                security_opt=list(SOCKET_OPTIONS) if run.uses_engine else None,
+            ),
         )
         return str(created["Id"])
 

@@ -14,26 +14,43 @@ from runbook.domain.errors import RefusedError, RunbookError, UnreachableError
 from runbook.remote.engine_json import parse_inspected
 from runbook.remote.ssh import SshPool, SshTarget
 from runbook.remote.ssh_command import SshCommand
-from runbook.remote.transport import Completed, ContainerRun, ContainerSeen, Observation, VolumeSeen
+from runbook.remote.transport import (
+    ENGINE_SOCKET,
+    SOCKET_OPTIONS,
+    Completed,
+    ContainerRun,
+    ContainerSeen,
+    Observation,
+    VolumeSeen,
+)
 
 logger = logging.getLogger(__name__)
 Seen = TypeVar("Seen", ContainerSeen, VolumeSeen)
 
+_LABEL = "runbook.run"
+_REMOVE = """
+ids=$(docker ps -aq --no-trunc --filter "label=$2")
+[ -z "$ids" ] || { docker stop -t "$1" $ids; docker rm -f $ids; }
+"""
 _INSPECT_ALL = 'ids=$(docker ps -aq --no-trunc) && { [ -z "$ids" ] || docker inspect $ids; }'
 _STOP_SECONDS = 10
 _AT_ONCE = 8
 
 
-def make_run_command(name: str, run: ContainerRun) -> tuple[str, ...]:
+def make_run_command(label: str, run: ContainerRun) -> tuple[str, ...]:
     """Return the command that runs the container in the foreground and removes it afterwards.
 
-    A secret is read from the first line of standard input; the rest of the input is the container's.
+    A secret is read from the first line of standard input; the rest of the input is the container's. The label is
+    this run's alone: its name may be that of a container that was there before.
     """
-    docker: list[str] = ["docker", "run", "--rm", "--name", name]
+    docker: list[str] = ["docker", "run", "--rm", "--name", run.name or label, "--label", f"{_LABEL}={label}"]
     if run.interactive:
         docker.append("-i")
     if run.log_driver_none:
         docker += ["--log-driver", "none"]
+    if run.uses_engine:
+        docker += ["--volume", f"{ENGINE_SOCKET}:{ENGINE_SOCKET}"]
+        docker += [word for option in SOCKET_OPTIONS for word in ("--security-opt", option)]
     for key, value in run.env.items():
         docker += ["--env", f"{key}={value}"]
     if run.secret_env is None:
@@ -57,9 +74,9 @@ class SshTransport:
         """Start the container on the first manager that answers; it is gone when the command is left."""
         manager = self._answering_manager()
         secret = _first_line(manager.name, run)
-        name = f"runbook-{secrets.token_hex(6)}"
-        command = self._pool.get(manager).start(make_run_command(name, run), on_stderr=on_stderr)
-        container = SshContainer(command, lambda: self._remove(manager, name))
+        label = f"runbook-{secrets.token_hex(6)}"
+        command = self._pool.get(manager).start(make_run_command(label, run), on_stderr=on_stderr)
+        container = SshContainer(command, lambda: self._remove(manager, label))
         try:
             container.write(secret)
         except BaseException:
@@ -116,12 +133,12 @@ class SshTransport:
         names = done.stdout.decode().split()
         return tuple(VolumeSeen(node.name, name) for name in names if name.startswith(prefix))
 
-    def _remove(self, manager: SshTarget, name: str) -> None:
+    def _remove(self, manager: SshTarget, label: str) -> None:
         """Stop the container politely, so that it can tidy up its second phase, and remove it."""
-        program = f'docker stop -t {_STOP_SECONDS} "$1"; docker rm -f "$1"'
         with suppress(RunbookError):  # the caller is leaving with an error of its own
-            self._pool.get(manager).run(("sh", "-c", program, "sh", name))
-            logger.info("%s: the container %s was ended before its time", manager.name, name)
+            filters = (str(_STOP_SECONDS), f"{_LABEL}={label}")
+            self._pool.get(manager).run(("sh", "-c", _REMOVE, "sh", *filters))
+            logger.info("%s: the container %s was ended before its time", manager.name, label)
 
 
 class SshContainer:

@@ -22,6 +22,9 @@ class TarWalker:
 
     wanted: frozenset[str]  # tables whose rows are handed to `take_row`
     take_row: TakeRow  # may raise ValueError for a row that cannot be read
+    watched: frozenset[str] = frozenset()  # members whose size is noted, without `./`
+    sizes: dict[str, int] = field(default_factory=dict)
+    entries: int = 0
     root: str = ""
     tables: dict[str, int] = field(default_factory=dict)
     trouble: list[str] = field(default_factory=list)
@@ -86,6 +89,9 @@ class TarWalker:
         self._skip = padded
         parts = [part for part in name.split("/") if part not in {"", "."}]
         self.root = self.root or (parts[0] if parts else "")
+        self.entries += 1
+        if member.isreg() and (path := "/".join(parts)) in self.watched:
+            self.sizes[path] = member.size
         if len(parts) < 3 or parts[0] != self.root or parts[1] != "rethink":  # noqa: PLR2004 - root/rethink/table
             return
         table = parts[2]

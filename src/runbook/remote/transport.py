@@ -6,7 +6,8 @@ Its contract, which tests/contract/test_transports.py holds against both:
 - the end of `stdout` proves nothing: `wait` raises an UnreachableError when the connection was lost;
 - a write to a command that has ended raises BrokenPipeError or is dropped: `wait` and its last words say why;
 - leaving a `RunningCommand` early ends the remote side;
-- a secret is neither in an argument list nor in a log line, on either side.
+- a secret is neither in an argument list nor in a log line, on either side;
+- a container that was there before under the name of a run is left alone.
 """
 
 from collections.abc import Callable, Mapping
@@ -18,6 +19,9 @@ from typing import BinaryIO, Generic, Protocol, Self, TypeVar
 from pydantic import SecretStr
 
 Seen = TypeVar("Seen")
+ENGINE_SOCKET = "/var/run/docker.sock"
+SOCKET_OPTIONS = ("label=disable",)
+"""SELinux keeps a container from the engine's socket, unless it is told not to; elsewhere it says nothing."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +66,8 @@ class ContainerRun:
     secret_env: tuple[str, SecretStr] | None = None
     interactive: bool = False
     log_driver_none: bool = True
+    name: str | None = None  # where the vendor demands one; a node that has it already refuses the run
+    uses_engine: bool = False  # the container is given the socket of the engine that it runs on
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ import pytest
 from pydantic import SecretStr
 
 from runbook.domain.errors import InvalidConfigError, MismatchError, RefusedError, UnreachableError
+from runbook.domain.versions import Version
 from runbook.remote.control_plane_api import ControlPlane, ControlPlaneNode
 from tests.fakes.tls_site import Certificate, ControlPlaneSite
 
@@ -140,3 +141,12 @@ def test_an_odd_answer_says_what_it_was(
     asked = {"/info": "cluster_id", "/api/ucp/config-toml": "registries"}[path]
     with client(site) as plane, pytest.raises(error, match=words):
         getattr(plane, asked)()
+
+
+def test_the_version_that_runs_is_a_number(site: ControlPlaneSite) -> None:
+    with client(site) as plane:
+        site.answers["/version"] = (200, b'{"Version": "ucp/3.7.12"}')
+        assert plane.version() == Version(3, 7, 12)
+        site.answers["/version"] = (200, b'{"Version": "25.0"}')
+        with pytest.raises(MismatchError, match="it calls its version '25.0'"):
+            plane.version()

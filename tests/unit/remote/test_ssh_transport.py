@@ -3,7 +3,7 @@ import pytest
 
 from runbook.domain.errors import UnreachableError
 from runbook.remote.ssh import SshPool
-from runbook.remote.ssh_transport import SshTransport
+from runbook.remote.ssh_transport import SshTransport, make_run_command
 from runbook.remote.transport import ContainerRun
 from tests.fakes.ssh_server import SshServer
 
@@ -33,3 +33,14 @@ def test_the_last_managers_error_is_shown_when_none_answers() -> None:
         with pytest.raises(UnreachableError) as error:
             SshTransport(pool, silent, []).start(ContainerRun("lab/dtr:2.9.29", ("images",)), print)
     assert error.value.where == "ucp2"
+
+
+def test_a_run_has_a_label_of_its_own_beside_the_name_that_it_must_have() -> None:
+    plain = make_run_command("runbook-1", ContainerRun("lab/dtr:2.9.29", ("images",)))
+    assert plain[2:7] == ("--rm", "--name", "runbook-1", "--label", "runbook.run=runbook-1")
+    named = make_run_command(
+        "runbook-1", ContainerRun("lab/ucp:3.2.6", ("backup",), name="ucp", uses_engine=True)
+    )
+    assert named[2:7] == ("--rm", "--name", "ucp", "--label", "runbook.run=runbook-1")
+    assert named[named.index("--volume") + 1] == "/var/run/docker.sock:/var/run/docker.sock"
+    assert named[-2:] == ("lab/ucp:3.2.6", "backup")
