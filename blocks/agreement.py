@@ -12,6 +12,7 @@ from runbook.domain.topology import NodeRole, why_not_count
 from runbook.remote.haproxy import HTTP_PORT, STATS_PORT
 
 _BALANCER = ("load_balancer", "haproxy")
+_BUCKETS_ALONE = {"object_lock": "cannot lock its files"}
 Machine = tuple[Path, Mapping[str, Any]]
 
 
@@ -28,6 +29,7 @@ def disagreements(document: Mapping[str, Any]) -> Iterator[Problem]:
     yield from _given_twice(nodes, "address")
     yield from _roles(nodes, document.get("replicas"))
     yield from _ports(document)
+    yield from _of_buckets(document)
 
 
 def _given_twice(machines: Sequence[Machine], key: str) -> Iterator[Problem]:
@@ -64,6 +66,15 @@ def _ports(document: Mapping[str, Any]) -> Iterator[Problem]:
     if str(statistics) in {str(port), str(HTTP_PORT)}:
         what = f"the load balancer serves the registry on port {statistics}; choose another"
         yield Problem((*_BALANCER, "stats_port"), what)
+
+
+def _of_buckets(document: Mapping[str, Any]) -> Iterator[Problem]:
+    """Yield what only a bucket can do and is wanted of a folder."""
+    if not str(_at(document, "vault", "url")).startswith("file:"):
+        return
+    for key, what in _BUCKETS_ALONE.items():
+        if _at(document, "vault", key):
+            yield Problem(("vault", key), f"a folder {what}; take an s3:// vault, or leave it out")
 
 
 def _at(document: Any, *path: str) -> Any:

@@ -137,7 +137,8 @@ class ClusterConnection:
         folder = vault.url.removeprefix("file://")
         if vault.url.startswith("file://") and not Path(folder).is_dir():
             raise RefusedError(vault.url, "there is no such folder", "mount it, or make it, then run again")
-        return open_vault(vault.url, vault.reached_in(vault.region or "us-east-1"))
+        access = vault.reached_in(vault.region or "us-east-1")
+        return open_vault(vault.url, access, options=vault.write_options())
 
     @cached_property
     def identity(self) -> SecretStr:

@@ -4,10 +4,12 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
+from blocks.object_lock import ObjectLockSettings
 from blocks.s3_access import S3Access
 from blocks.secret_references import SecretReference
 from runbook.domain.errors import InvalidConfigError
 from runbook.remote.encryption import canonical_recipient
+from runbook.remote.write_options import WriteOptions
 
 
 def _check_recipient(text: str) -> str:
@@ -29,3 +31,10 @@ class VaultSettings(S3Access):
     identity: SecretReference = Field(
         description="age private key; proves each point and opens it on restore"
     )
+    object_lock: ObjectLockSettings | None = Field(
+        default=None, description="Points that nobody may delete before their date; a bucket's alone"
+    )
+
+    def write_options(self) -> WriteOptions:
+        """Return what every object is written with."""
+        return WriteOptions(self.object_lock.lock() if self.object_lock else None)

@@ -32,6 +32,8 @@ from runbook.remote.archive import stream_metadata as stream
 from runbook.remote.encryption import recipient_of
 from runbook.remote.holds import current_hold
 from runbook.remote.image_index import write_index
+from runbook.remote.object_lock import check_lock
+from runbook.remote.point_locks import lock_point, require_manifest_locked
 from runbook.remote.recovery_points import list_points, publish, write_sidecar
 from runbook.remote.recovery_verify import verify_point
 from runbook.remote.snapshot import PassResult, take_pass
@@ -56,7 +58,7 @@ def check_vault(cluster: ClusterConnection) -> tuple[Finding, ...]:
 
     The identity is among it: one that opens nothing would be noticed after hours, when a point is proven.
     """
-    return (*_check_identity(cluster), *_check_points(cluster))
+    return (*_check_identity(cluster), *_check_points(cluster), *_check_lock(cluster))
 
 
 def _check_identity(cluster: ClusterConnection) -> tuple[Finding, ...]:
@@ -79,6 +81,13 @@ def _check_points(cluster: ClusterConnection) -> tuple[Finding, ...]:
     except RunbookError as error:
         return (from_error(error),)
     return (*left, _age_of(cluster, vault, newest))
+
+
+def _check_lock(cluster: ClusterConnection) -> tuple[Finding, ...]:
+    try:
+        return check_lock(cluster.vault)
+    except RunbookError:  # a vault that cannot be opened is told with its points
+        return ()
 
 
 def _left_by_dead_runs(cluster: ClusterConnection) -> tuple[Finding, ...]:
@@ -107,7 +116,8 @@ def begin_point(cluster: ClusterConnection) -> Begun:
 
     The replica of the previous point is taken again if it is healthy (contract: always the same one).
     """
-    cluster.vault.probe_writable(f"{cluster.name}/")
+    if note := cluster.vault.probe_writable(f"{cluster.name}/"):
+        get_run_logger().info("%s: %s", cluster.vault.where, note)
     seen = cluster.observe()
     if not seen.has_quorum:
         raise RefusedError(cluster.name, f"no quorum, no backup: {seen.summary()}", "heal the cluster first")
@@ -226,6 +236,7 @@ def seal_point(
         details={"flow_run": flow_run.get_id() or ""},
     )
     _require_sound(cluster, manifest)
+    _lock(cluster, manifest, images)
     return manifest
 
 
@@ -236,9 +247,22 @@ def publish_point(cluster: ClusterConnection, manifest: Manifest) -> Manifest:
     A restore of an older point is not on record as unfinished any more: the registry lives.
     """
     publish(cluster.vault, manifest)
+    require_manifest_locked(cluster.vault, manifest)
     if left := note_outlived(cluster.vault, cluster.name, manifest.id):
         get_run_logger().info("%s: the restore of %s is no longer unfinished", cluster.name, left.point)
     return manifest
+
+
+def _lock(cluster: ClusterConnection, manifest: Manifest, images: PassResult) -> None:
+    """Leave all that the point is made of locked for as long as it needs, where locks are configured."""
+    if done := lock_point(cluster.vault, manifest, images.index, datetime.now(UTC)):
+        get_run_logger().info(
+            "%s: locked; %s blobs, %s looked at, %s extended",
+            cluster.vault.where,
+            done.blobs,
+            done.looked_at,
+            done.extended,
+        )
 
 
 def _require_sound(cluster: ClusterConnection, manifest: Manifest) -> None:

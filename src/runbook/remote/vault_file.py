@@ -107,9 +107,9 @@ class FileVault:
         with self._errors(key):
             self._path(key).unlink(missing_ok=True)
 
-    def probe_writable(self, prefix: str = "") -> None:
-        """Return if objects can be written, read back, protected and deleted."""
-        probe_writable(self, prefix)
+    def probe_writable(self, prefix: str = "") -> str | None:
+        """Return if objects can be written, read back and protected."""
+        return probe_writable(self, prefix)
 
     def content_etag(self, etag: str) -> str | None:
         """Return None: a file's tag says which file it is, not what it holds."""
