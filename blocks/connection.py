@@ -11,6 +11,7 @@ from pydantic import SecretStr
 from blocks.external_url import HTTPS
 from blocks.secret_references import resolve
 from blocks.settings import ClusterSettings, TransportKind
+from runbook.domain.access import Role
 from runbook.domain.commands import ReplicaPorts
 from runbook.domain.errors import InvalidConfigError, NotReadyError, RefusedError, UnreachableError
 from runbook.domain.health import ClusterSeen
@@ -40,6 +41,7 @@ class ClusterConnection:
         self.name = settings.name
         self.version = parse_version(settings.registry.version)
         self.registry_nodes = tuple(NodeSpec(n.name, n.address, n.role) for n in settings.registry_nodes)
+        self._vaults: dict[Role, Vault] = {}
         self._ssh = SshPool()
         self._closers: list[Callable[[], None]] = [self._ssh.close]
 
@@ -130,15 +132,23 @@ class ClusterConnection:
         s3 = self.settings.storage.s3
         return S3Storage(connect(s3.reached_in(s3.region)), s3.bucket, s3.root_directory)
 
-    @cached_property
+    @property
     def vault(self) -> Vault:
-        """Where recovery points, locks and holds are kept."""
+        """Where recovery points, locks and holds are kept, as who writes them."""
+        return self.vault_as(Role.WRITER)
+
+    def vault_as(self, role: Role) -> Vault:
+        """Return the vault with the credentials of that role, the same one each time."""
+        if role not in self._vaults:
+            self._vaults[role] = self._open_vault(role)
+        return self._vaults[role]
+
+    def _open_vault(self, role: Role) -> Vault:
         vault = self.settings.vault
         folder = vault.url.removeprefix("file://")
         if vault.url.startswith("file://") and not Path(folder).is_dir():
             raise RefusedError(vault.url, "there is no such folder", "mount it, or make it, then run again")
-        access = vault.reached_in(vault.region or "us-east-1")
-        return open_vault(vault.url, access, options=vault.write_options())
+        return open_vault(vault.url, vault.reached_as(role), options=vault.write_options())
 
     @cached_property
     def identity(self) -> SecretStr:

@@ -7,8 +7,11 @@ from pydantic import AfterValidator, Field
 from blocks.object_lock import ObjectLockSettings
 from blocks.s3_access import S3Access
 from blocks.secret_references import SecretReference
+from blocks.vault_credentials import VaultCredentials
+from runbook.domain.access import Role
 from runbook.domain.errors import InvalidConfigError
 from runbook.remote.encryption import canonical_recipient
+from runbook.remote.s3 import S3Settings
 from runbook.remote.write_options import WriteOptions
 
 
@@ -34,6 +37,15 @@ class VaultSettings(S3Access):
     object_lock: ObjectLockSettings | None = Field(
         default=None, description="Points that nobody may delete before their date; a bucket's alone"
     )
+    credentials: VaultCredentials = Field(
+        default_factory=VaultCredentials, description="Keys for each who uses a bucket; else the vault's own"
+    )
+
+    def reached_as(self, role: Role) -> S3Settings:
+        """Return what a client of that role needs; no other role's keys are resolved."""
+        own = self.credentials.of(role)
+        access = self.model_copy(update=own.model_dump()) if own else self
+        return access.reached_in(self.region or "us-east-1")
 
     def write_options(self) -> WriteOptions:
         """Return what every object is written with."""

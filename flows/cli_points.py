@@ -12,6 +12,7 @@ from rich.table import Column, Table
 
 from blocks.cluster import load_cluster
 from blocks.connection import ClusterConnection
+from runbook.domain.access import Role
 from runbook.domain.errors import MismatchError
 from runbook.domain.recovery import RecoveryPoint, select_point
 from runbook.domain.recovery_json import manifest_to_json
@@ -26,14 +27,16 @@ Cluster = Annotated[str, typer.Option("--cluster", help="Cluster file (*.yaml) o
 def list_command(cluster: Cluster) -> None:
     """Show all recovery points, oldest first."""
     with _connected(cluster) as connection:
-        Console().print(_table(list_points(connection.vault, connection.name), datetime.now(UTC)))
+        Console().print(
+            _table(list_points(connection.vault_as(Role.VERIFIER), connection.name), datetime.now(UTC))
+        )
 
 
 @points.command("show")
 def show_command(point: str, cluster: Cluster) -> None:
     """Show the manifest of one point, named by its id or an unambiguous beginning of it."""
     with _connected(cluster) as connection:
-        manifest = select_point(list_points(connection.vault, connection.name), point)
+        manifest = select_point(list_points(connection.vault_as(Role.VERIFIER), connection.name), point)
     typer.echo(manifest_to_json(manifest).decode())
 
 
@@ -45,8 +48,8 @@ def verify_command(
 ) -> None:
     """Read one point back, open it, prove it again and compare its images with what the vault holds."""
     with _connected(cluster) as connection:
-        manifest = select_point(list_points(connection.vault, connection.name), point)
-        report = verify_point(connection.vault, manifest, connection.identity, full=full)
+        manifest = select_point(list_points(connection.vault_as(Role.VERIFIER), connection.name), point)
+        report = verify_point(connection.vault_as(Role.VERIFIER), manifest, connection.identity, full=full)
     for finding in report.findings:
         typer.echo(finding)
     if not report.sound:

@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import SecretStr
 
 from blocks.cluster import RegistryCluster
+from runbook.domain.access import Role
 from runbook.domain.commands import BackupSpec, InstallSpec, JoinSpec, RestoreSpec
 from runbook.domain.errors import ForeignFileError, RefusedError, RunbookError
 from runbook.domain.health import ClusterSeen, Replica
@@ -172,6 +173,9 @@ class FakeCluster:
         if self.no_access:
             raise self.no_access
         return self.plane
+
+    def vault_as(self, _role: Role) -> FileVault:
+        return self.vault
 
     def observe(self) -> ClusterSeen:
         if self.not_observed:

@@ -1,7 +1,7 @@
 """Object lock in a bucket: what is there read back, extended, and the bucket's own setting looked at."""
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from botocore.exceptions import ClientError
 
@@ -42,20 +42,23 @@ def locked(vault: S3Vault, key: str) -> Locked:
 def extend(vault: S3Vault, key: str, lock: ObjectLock, until: datetime) -> None:
     """Leave the object locked until then; one that is locked in the stricter mode keeps that mode."""
     try:
-        _retain(vault, key, lock.mode.upper(), until)
+        retain(vault, key, lock.mode.upper(), until)
     except ForbiddenError:
         mode = locked(vault, key).mode
         if mode in {"", lock.mode.upper()}:
             raise
-        _retain(vault, key, mode, until)
+        retain(vault, key, mode, until)
 
 
-def _retain(vault: S3Vault, key: str, mode: str, until: datetime) -> None:
+def retain(vault: S3Vault, key: str, mode: str, until: datetime, *, bypass: bool = False) -> None:
+    """Leave the object locked so; to `bypass` its lock, so that it ends earlier, is a right of its own."""
+    options: dict[str, Any] = {"BypassGovernanceRetention": True} if bypass else {}
     with s3_errors(_where(vault, key)):
         vault.client.put_object_retention(
             Bucket=vault.bucket,
             Key=vault.full_key(key),
             Retention={"Mode": cast("ObjectLockRetentionModeType", mode), "RetainUntilDate": until},
+            **options,
         )
 
 
