@@ -12,7 +12,11 @@ from runbook.domain.topology import NodeRole, why_not_count
 from runbook.remote.haproxy import HTTP_PORT, STATS_PORT
 
 _BALANCER = ("load_balancer", "haproxy")
-_BUCKETS_ALONE = {"object_lock": "cannot lock its files", "credentials": "takes no keys"}
+_BUCKETS_ALONE = {
+    "object_lock": "cannot lock its files",
+    "credentials": "takes no keys",
+    "server_side_encryption": "encrypts nothing by itself",
+}
 Machine = tuple[Path, Mapping[str, Any]]
 
 

@@ -155,6 +155,12 @@ class ClusterConnection:
         """The age private key that opens recovery points."""
         return resolve(self.settings.vault.identity)
 
+    @property
+    def escrow_identity(self) -> SecretStr | None:
+        """The age private key that is kept elsewhere, where a machine may read it."""
+        reference = self.settings.vault.escrow_identity
+        return resolve(reference) if reference else None
+
     @cached_property
     def load_balancer(self) -> HaproxyOverSsh:
         """HAProxy on its machine."""

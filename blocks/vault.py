@@ -8,6 +8,7 @@ from blocks.object_lock import ObjectLockSettings
 from blocks.s3_access import S3Access
 from blocks.secret_references import SecretReference
 from blocks.vault_credentials import VaultCredentials
+from blocks.vault_encryption import ServerSideEncryptionSettings
 from runbook.domain.access import Role
 from runbook.domain.errors import InvalidConfigError
 from runbook.remote.encryption import canonical_recipient
@@ -37,6 +38,15 @@ class VaultSettings(S3Access):
     object_lock: ObjectLockSettings | None = Field(
         default=None, description="Points that nobody may delete before their date; a bucket's alone"
     )
+    escrow_identity: SecretReference | None = Field(
+        default=None, description="age private key that is kept elsewhere, where a machine may read it"
+    )
+    escrow_probe_days: int = Field(
+        default=180, ge=1, description="After how long `check` wants each recipient's key proven again"
+    )
+    server_side_encryption: ServerSideEncryptionSettings | None = Field(
+        default=None, description="How the bucket is asked to encrypt; left out: as it does by itself"
+    )
     credentials: VaultCredentials = Field(
         default_factory=VaultCredentials, description="Keys for each who uses a bucket; else the vault's own"
     )
@@ -49,4 +59,8 @@ class VaultSettings(S3Access):
 
     def write_options(self) -> WriteOptions:
         """Return what every object is written with."""
-        return WriteOptions(self.object_lock.lock() if self.object_lock else None)
+        encryption = self.server_side_encryption
+        return WriteOptions(
+            lock=self.object_lock.lock() if self.object_lock else None,
+            encryption=encryption.options() if encryption else None,
+        )

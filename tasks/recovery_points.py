@@ -1,6 +1,7 @@
 """Recovery points: taken step by step, proven, and only then published."""
 
 import secrets
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -16,6 +17,7 @@ from runbook.domain.metadata import ArchiveSummary, why_not_complete
 from runbook.domain.proof import Proof, prove
 from runbook.domain.recovery import (
     INDEX,
+    MANIFEST,
     METADATA,
     SIDECAR,
     Canary,
@@ -30,14 +32,16 @@ from runbook.domain.recovery import (
 from runbook.remote.archive import part_of
 from runbook.remote.archive import stream_metadata as stream
 from runbook.remote.encryption import recipient_of
+from runbook.remote.escrow import prove_identity, record_probe
 from runbook.remote.holds import current_hold
 from runbook.remote.image_index import write_index
-from runbook.remote.object_lock import check_lock
 from runbook.remote.point_locks import lock_point, require_manifest_locked
 from runbook.remote.recovery_points import list_points, publish, write_sidecar
 from runbook.remote.recovery_verify import verify_point
+from runbook.remote.server_side_encryption import require_encrypted
 from runbook.remote.snapshot import PassResult, take_pass
 from runbook.remote.unfinished import note_outlived, unfinished_restore
+from runbook.remote.vault_checks import check_protection
 from tasks.policy import step
 
 
@@ -58,36 +62,51 @@ def check_vault(cluster: ClusterConnection) -> tuple[Finding, ...]:
 
     The identity is among it: one that opens nothing would be noticed after hours, when a point is proven.
     """
-    return (*_check_identity(cluster), *_check_points(cluster), *_check_lock(cluster))
+    return (*_check_identity(cluster), *_check_points(cluster))
 
 
 def _check_identity(cluster: ClusterConnection) -> tuple[Finding, ...]:
     try:
-        recipient = recipient_of(cluster.identity)
+        keys = _recipients(cluster)
     except RunbookError as error:
         return (from_error(error),)
-    if recipient in cluster.settings.vault.recipients:
-        return ()
-    what = f"it opens what is encrypted for {recipient}, which is none of vault.recipients"
     next_step = "name that key in vault.recipients too, or the identity of one that stands there"
-    return (Finding(Level.BLOCKS, "vault.identity", what, next_step, InvalidConfigError),)
+    return tuple(
+        Finding(
+            Level.BLOCKS,
+            where,
+            f"it opens what is encrypted for {recipient}, which is none of vault.recipients",
+            next_step,
+            InvalidConfigError,
+        )
+        for where, recipient in keys.items()
+        if recipient not in cluster.settings.vault.recipients
+    )
+
+
+def _recipients(cluster: ClusterConnection) -> dict[str, str]:
+    """Return whom the configured identities belong to."""
+    identities = {"vault.identity": cluster.identity, "vault.escrow_identity": cluster.escrow_identity}
+    return {where: recipient_of(identity) for where, identity in identities.items() if identity}
 
 
 def _check_points(cluster: ClusterConnection) -> tuple[Finding, ...]:
     vault = cluster.settings.vault.url
     try:
         newest = newest_verified(list_points(cluster.vault, cluster.name))
-        left = _left_by_dead_runs(cluster)
+        left = (*_left_by_dead_runs(cluster), *_check_protection(cluster, newest))
     except RunbookError as error:
         return (from_error(error),)
     return (*left, _age_of(cluster, vault, newest))
 
 
-def _check_lock(cluster: ClusterConnection) -> tuple[Finding, ...]:
+def _check_protection(cluster: ClusterConnection, newest: RecoveryPoint | None) -> Iterator[Finding]:
+    limit = timedelta(days=cluster.settings.vault.escrow_probe_days)
     try:
-        return check_lock(cluster.vault)
-    except RunbookError:  # a vault that cannot be opened is told with its points
-        return ()
+        proven = set(_recipients(cluster).values())
+    except RunbookError:  # told by `_check_identity`
+        proven = set()
+    return check_protection(cluster.vault, newest, proven, datetime.now(UTC), limit)
 
 
 def _left_by_dead_runs(cluster: ClusterConnection) -> tuple[Finding, ...]:
@@ -236,6 +255,9 @@ def seal_point(
         details={"flow_run": flow_run.get_id() or ""},
     )
     _require_sound(cluster, manifest)
+    if escrow := cluster.escrow_identity:
+        probe = prove_identity(cluster.vault, manifest, escrow, (SIDECAR, INDEX), datetime.now(UTC))
+        record_probe(cluster.vault, cluster.name, probe)
     _lock(cluster, manifest, images)
     return manifest
 
@@ -248,6 +270,7 @@ def publish_point(cluster: ClusterConnection, manifest: Manifest) -> Manifest:
     """
     publish(cluster.vault, manifest)
     require_manifest_locked(cluster.vault, manifest)
+    require_encrypted(cluster.vault, part_key(cluster.name, manifest.id, MANIFEST))
     if left := note_outlived(cluster.vault, cluster.name, manifest.id):
         get_run_logger().info("%s: the restore of %s is no longer unfinished", cluster.name, left.point)
     return manifest

@@ -155,6 +155,7 @@ class FakeCluster:
         self.identity: SecretStr
         self.identity, recipient = generate_identity()
         self.settings.vault.recipients = [recipient]
+        self.escrow_identity: SecretStr | None = None
         self.ports = None
 
     @property
