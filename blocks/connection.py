@@ -17,6 +17,7 @@ from runbook.domain.errors import InvalidConfigError, NotReadyError, RefusedErro
 from runbook.domain.health import ClusterSeen
 from runbook.domain.topology import NodeSpec
 from runbook.domain.versions import parse_version, probe_path
+from runbook.remote.blob_seal import BlobSeal
 from runbook.remote.bootstrapper import Bootstrapper
 from runbook.remote.control_plane_api import ControlPlane
 from runbook.remote.discovery import observe
@@ -148,7 +149,8 @@ class ClusterConnection:
         folder = vault.url.removeprefix("file://")
         if vault.url.startswith("file://") and not Path(folder).is_dir():
             raise RefusedError(vault.url, "there is no such folder", "mount it, or make it, then run again")
-        return open_vault(vault.url, vault.reached_as(role), options=vault.write_options())
+        seal = BlobSeal(vault.recipients, lambda: self.identity, new_blobs=vault.encrypt_blobs)
+        return open_vault(vault.url, vault.reached_as(role), options=vault.write_options(), seal=seal)
 
     @cached_property
     def identity(self) -> SecretStr:

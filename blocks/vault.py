@@ -44,6 +44,9 @@ class VaultSettings(S3Access):
     escrow_probe_days: int = Field(
         default=180, ge=1, description="After how long `check` wants each recipient's key proven again"
     )
+    encrypt_blobs: bool = Field(
+        default=False, description="Image data too is encrypted for the recipients, by this machine"
+    )
     server_side_encryption: ServerSideEncryptionSettings | None = Field(
         default=None, description="How the bucket is asked to encrypt; left out: as it does by itself"
     )

@@ -29,7 +29,7 @@ from tests.fakes.stored_images import tree_of
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 LOCK = ObjectLock(LockMode.GOVERNANCE, 30)
-LAYERS = [f"layer {number}".encode() for number in range(6)]
+LAYERS = [f"layer {number}".encode() for number in range(2)]
 APPENDER = "appender"
 
 
@@ -206,6 +206,17 @@ def test_a_bucket_without_object_lock_is_found(s3: GuardedS3, vault: S3Vault) ->
     assert "its bucket has no object lock" in found.what
     assert "object-lock-enabled" in found.next_step
     assert check_lock(vault_in(s3, vault.bucket, lock=None)) == ()
+
+
+def test_a_bucket_that_locks_everything_by_default_takes_state_too(s3: GuardedS3, vault: S3Vault) -> None:
+    rule = {"DefaultRetention": {"Mode": "GOVERNANCE", "Days": 1}}
+    s3.client().put_object_lock_configuration(
+        Bucket=vault.bucket, ObjectLockConfiguration={"ObjectLockEnabled": "Enabled", "Rule": rule}
+    )
+    with hold_lock(vault, "prod", LockRecord("run-1", "backup", "admin1", NOW, NOW + LEASE), lambda: NOW):
+        assert lock_point(vault, point(vault), images(s3, vault).index, NOW)
+    vault.replace_if("prod/state", b"two", vault.put_bytes("prod/state", b"one"))
+    assert vault.get_bytes("prod/state") == b"two"
 
 
 def test_without_the_right_to_delete_a_lock_is_released_and_taken_again(vault: S3Vault) -> None:

@@ -19,6 +19,7 @@ from runbook.domain.image_index import Held, IndexEntry
 from runbook.domain.metadata_rows import References
 from runbook.domain.proof import prove
 from runbook.domain.recovery import INDEX, METADATA, PARTS, Manifest, StoredPart, blobs_prefix, part_key
+from runbook.domain.sealed_blobs import plain_key, why_not_size
 from runbook.domain.snapshot import SortedLookup, digest_of_key
 from runbook.remote.archive import CHUNK, Tee, opened, summarize_metadata
 from runbook.remote.image_index import ImageIndex, parse_index
@@ -167,15 +168,15 @@ class _Blobs:
     def _why_not_listed(self, entry: IndexEntry, seen: VaultObject | None) -> str | None:
         if seen is None:
             return f"{entry.key} is not in the vault"
-        if seen.size != entry.size:
-            return f"{entry.key} has {seen.size} bytes in the vault, the index says {entry.size}"
+        if reason := why_not_size(entry.key, entry.size, entry.stored, seen.size):
+            return f"{entry.key} {reason}"
         tag = self._vault.content_etag(seen.etag)
         if tag and entry.kept and tag != entry.kept:
             return f"{entry.key} has the entity tag {tag} in the vault, the index says {entry.kept}"
         return None
 
     def _why_not_intact(self, entry: IndexEntry) -> str | None:
-        wanted = digest_of_key(entry.key) or self._digest_of_id.get(entry.key.rpartition("/")[2])
+        wanted = digest_of_key(entry.key) or self._digest_of_id.get(plain_key(entry.key).rpartition("/")[2])
         wanted = wanted or (f"sha256:{entry.sha256}" if entry.sha256 else None)
         digest = hashlib.sha256()
         try:
@@ -184,6 +185,8 @@ class _Blobs:
                     digest.update(data)
         except NotThereError:
             return f"{entry.key} is not in the vault"
+        except MismatchError as exc:
+            return f"{entry.key}: {exc.what}"
         seen = f"sha256:{digest.hexdigest()}"
         return f"{entry.key} hashes to {seen}, not to {wanted}" if wanted and seen != wanted else None
 

@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, cast
 
 from runbook.remote.s3 import s3_errors
-from runbook.remote.write_options import checksum
+from runbook.remote.write_options import checksum, is_locked
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -116,7 +116,7 @@ class S3Writer:
                 UploadId=self._upload_id,
                 PartNumber=number,
                 Body=cast("bytes", body),
-                **checksum(self._options, body),
+                **checksum(body, wanted=is_locked(self._options)),
             )
         return {"ETag": answer["ETag"], "PartNumber": number}
 
@@ -142,7 +142,8 @@ class S3Writer:
         self.etag = answer["ETag"].strip('"')
 
     def _put_at_once(self) -> None:
-        options = self._condition | self._options | checksum(self._options, self._buffer)
+        options = self._condition | self._options
+        options |= checksum(self._buffer, wanted=is_locked(self._options))
         with s3_errors(self._where):
             answer = self._client.put_object(
                 Bucket=self._bucket, Key=self._key, Body=cast("bytes", self._buffer), **options

@@ -65,13 +65,13 @@ class Vault(Protocol):
         """Store `data` if the object still has `etag`, else ChangedError; return the new entity tag."""
 
     def get_bytes(self, key: str) -> bytes:
-        """Return the whole object, or raise NotThereError."""
+        """Return the whole object as it is stored, or raise NotThereError."""
 
     def get_with_etag(self, key: str) -> tuple[bytes, str]:
         """Return the object and the entity tag it had when it was read, for `replace_if`."""
 
     def open(self, key: str) -> BinaryIO:
-        """Return the object as a stream that the caller closes, or raise NotThereError."""
+        """Return the object as a stream that the caller closes, image data in plain; or raise NotThereError."""
 
     def writer(self, key: str) -> AbstractContextManager[VaultWriter]:
         """Store what is written: committed on a clean exit, gone on an exception, never overwriting."""

@@ -2,10 +2,11 @@
 
 import re
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import AbstractContextManager, closing
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
+from runbook.remote.blob_seal import BlobSeal
 from runbook.remote.s3 import ForbiddenError, list_prefix, s3_errors
 from runbook.remote.s3_stream import S3Stream
 from runbook.remote.s3_upload import PartPlan, S3Writer
@@ -15,6 +16,7 @@ from runbook.remote.vault import (
     DeleteRefusedError,
     NotThereError,
     VaultObject,
+    VaultWriter,
     probe_writable,
 )
 from runbook.remote.write_options import WriteOptions, checksum, hides_md5
@@ -36,12 +38,14 @@ class S3Vault:
         *,
         max_parts: int = 10_000,
         options: WriteOptions | None = None,
+        seal: BlobSeal | None = None,
     ) -> None:
         """Use `client` for everything; `prefix` may be empty; write every object with `options`."""
         self.client = client
         self.bucket = bucket
         self.prefix = f"{prefix.strip('/')}/" if prefix.strip("/") else ""
         self.options = options or WriteOptions()
+        self.seal = seal or BlobSeal()
         self._plan = PartPlan(max_parts=max_parts)
 
     @property
@@ -52,8 +56,7 @@ class S3Vault:
     def put_bytes(self, key: str, data: bytes, *, only_if_absent: bool = False) -> str:
         """Store `data` in one request."""
         condition: dict[str, Any] = {"IfNoneMatch": "*"} if only_if_absent else {}
-        options = self.write_options(key)
-        condition |= options | checksum(options, data)
+        condition |= self._put_options(key, data)
         with s3_errors(self._where(key)):
             answer = self.client.put_object(
                 Bucket=self.bucket, Key=self.full_key(key), Body=data, **condition
@@ -69,7 +72,7 @@ class S3Vault:
                     Key=self.full_key(key),
                     Body=data,
                     IfMatch=f'"{etag}"',
-                    **self.write_options(key),
+                    **self._put_options(key, data),
                 )
         except (AlreadyThereError, NotThereError) as exc:
             raise ChangedError(
@@ -90,11 +93,12 @@ class S3Vault:
 
     def open(self, key: str) -> BinaryIO:
         """Return the object as a stream."""
-        return cast("BinaryIO", S3Stream(self.client, self.bucket, self.full_key(key)))
+        stored = cast("BinaryIO", S3Stream(self.client, self.bucket, self.full_key(key)))
+        return self.seal.opened(key, stored, self._where(key))
 
-    def writer(self, key: str) -> S3Writer:
+    def writer(self, key: str) -> AbstractContextManager[VaultWriter]:
         """Store what is written when the block ends cleanly."""
-        return S3Writer(
+        stored = S3Writer(
             self.client,
             self.bucket,
             self.full_key(key),
@@ -102,6 +106,7 @@ class S3Vault:
             plan=self._plan,
             options=self.write_options(key),
         )
+        return self.seal.writer(key, stored)
 
     def list(self, prefix: str) -> Iterator[VaultObject]:
         """Yield the objects under `prefix` in byte order of their keys."""
@@ -137,6 +142,10 @@ class S3Vault:
     def write_options(self, key: str) -> dict[str, Any]:
         """Return the arguments with which an object under `key` is written now."""
         return self.options.of(key, datetime.now(UTC))
+
+    def _put_options(self, key: str, data: bytes) -> dict[str, Any]:
+        """Return the arguments for one put; a bucket may lock state too, by default, and then wants its checksum."""
+        return self.write_options(key) | checksum(data, wanted=self.options.lock is not None)
 
     def full_key(self, key: str) -> str:
         """Return the key in the bucket."""

@@ -51,9 +51,14 @@ def options_for(target: object, name: str) -> dict[str, Any]:
     return target.write_options(name) if isinstance(target, Particular) else {}
 
 
-def checksum(options: dict[str, Any], body: bytes | bytearray) -> dict[str, Any]:
-    """Return what must go with the bytes of a locked object: S3 refuses a lock without a checksum."""
-    if _LOCK_MODE not in options:
+def is_locked(options: dict[str, Any]) -> bool:
+    """Tell whether what is written so is locked."""
+    return _LOCK_MODE in options
+
+
+def checksum(body: bytes | bytearray, *, wanted: bool) -> dict[str, Any]:
+    """Return what goes with bytes where it is wanted: S3 takes nothing without it that it is to lock."""
+    if not wanted:
         return {}
     return {"ContentMD5": base64.b64encode(hashlib.md5(body, usedforsecurity=False).digest()).decode()}
 
