@@ -12,8 +12,10 @@ from rich.table import Column, Table
 from blocks.cluster import load_cluster
 from blocks.connection import ClusterConnection
 from runbook.domain.access import Right, Role, Seen, judge_access
-from runbook.domain.findings import Finding, error_for
+from runbook.domain.errors import InvalidConfigError
+from runbook.domain.findings import Finding, Level, error_for
 from runbook.remote.access_probe import clear_probe, prepare_probe, probe_rights
+from runbook.remote.vault import Vault
 
 Cluster = Annotated[str, typer.Option("--cluster", help="Cluster file (*.yaml) or RegistryCluster block.")]
 
@@ -22,10 +24,7 @@ def access_command(cluster: Cluster) -> None:
     """Try each credential of the vault on a probe object, and show what it may do and should not."""
     connection = ClusterConnection(load_cluster(cluster).settings)
     try:
-        seen = {role: _probe(connection, role) for role in Role}
-        for role in (Role.WRITER, Role.PRUNER):
-            clear_probe(connection.vault_as(role), connection.name)
-        findings = _judged(connection, seen)
+        seen, findings = _try_all(connection)
     finally:
         connection.close()
     Console().print(_table(seen))
@@ -35,19 +34,32 @@ def access_command(cluster: Cluster) -> None:
         raise error
 
 
-def _probe(connection: ClusterConnection, role: Role) -> Seen:
+def _try_all(connection: ClusterConnection) -> tuple[dict[Role, Seen], list[Finding]]:
+    """Return what each role can do, and what is wrong with it; keys that are not on this machine are not tried."""
+    vaults, findings = _vaults(connection)
     now, locks = datetime.now(UTC), connection.settings.vault.object_lock is not None
-    prepare_probe(connection.vault, connection.name, now, locks=locks)
-    return probe_rights(connection.vault_as(role), connection.name, now, locks=locks)
+    seen: dict[Role, Seen] = dict.fromkeys(Role, {})
+    for role, vault in vaults.items():
+        if writer := vaults.get(Role.WRITER):
+            prepare_probe(writer, connection.name, now, locks=locks)
+        seen[role] = probe_rights(vault, connection.name, now, locks=locks)
+        own = connection.settings.vault.credentials.of(role) is not None
+        findings += judge_access(role, vault.where, seen[role], own=own)
+    for vault in vaults.values():
+        clear_probe(vault, connection.name)
+    return seen, findings
 
 
-def _judged(connection: ClusterConnection, seen: Mapping[Role, Seen]) -> list[Finding]:
-    credentials, where = connection.settings.vault.credentials, connection.vault.where
-    return [
-        finding
-        for role, rights in seen.items()
-        for finding in judge_access(role, where, rights, own=credentials.of(role) is not None)
-    ]
+def _vaults(connection: ClusterConnection) -> tuple[dict[Role, Vault], list[Finding]]:
+    vaults: dict[Role, Vault] = {}
+    findings = []
+    for role in Role:
+        try:
+            vaults[role] = connection.vault_as(role)
+        except InvalidConfigError as error:
+            what = f"was not tried, for {error.where} {error.what}"
+            findings.append(Finding(Level.WARNING, f"the {role}", what, "try it where its keys are"))
+    return vaults, findings
 
 
 def _table(seen: Mapping[Role, Seen]) -> Table:

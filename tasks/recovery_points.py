@@ -35,6 +35,7 @@ from runbook.remote.encryption import recipient_of
 from runbook.remote.escrow import prove_identity, record_probe
 from runbook.remote.holds import current_hold
 from runbook.remote.image_index import write_index
+from runbook.remote.object_lock import require_lockable
 from runbook.remote.point_locks import lock_point, require_manifest_locked
 from runbook.remote.recovery_points import list_points, publish, write_sidecar
 from runbook.remote.recovery_verify import verify_point
@@ -135,6 +136,7 @@ def begin_point(cluster: ClusterConnection) -> Begun:
 
     The replica of the previous point is taken again if it is healthy (contract: always the same one).
     """
+    require_lockable(cluster.vault)
     if note := cluster.vault.probe_writable(f"{cluster.name}/"):
         get_run_logger().info("%s: %s", cluster.vault.where, note)
     seen = cluster.observe()

@@ -50,6 +50,7 @@ class GuardedS3:
     url: str = ""
     grants: dict[str, frozenset[str]] = field(default_factory=dict)
     requests: list[str] = field(default_factory=list)  # method, path and query of each
+    _clients: dict[str, "S3Client"] = field(default_factory=dict)
     _uploads: dict[str, tuple[str, str]] = field(default_factory=dict)  # the lock of each object under way
 
     def __call__(self, environ: Environ, start_response: Any) -> Iterable[bytes]:
@@ -73,8 +74,10 @@ class GuardedS3:
         return S3Settings(self.url, access_key=key, secret_key=SecretStr("secret"), attempts=1)
 
     def client(self, key: str = ROOT) -> "S3Client":
-        """Return a client of the holder of `key`."""
-        return connect(self.settings(key))
+        """Return a client of the holder of `key`, the same one each time: to make one is slow."""
+        if key not in self._clients:
+            self._clients[key] = connect(self.settings(key))
+        return self._clients[key]
 
     def new_bucket(self, *, lock: bool = True) -> str:
         """Return a new bucket, with object lock unless told otherwise."""

@@ -13,7 +13,7 @@ from runbook.domain.object_lock import LockMode, ObjectLock
 from runbook.domain.recovery import Manifest, part_key
 from runbook.remote.copying import ServerSideCopier, Wanted
 from runbook.remote.locks import hold_lock
-from runbook.remote.object_lock import check_lock, locked, require_locked
+from runbook.remote.object_lock import check_lock, locked, require_lockable, require_locked
 from runbook.remote.point_locks import LockedBlobs, lock_point, require_manifest_locked
 from runbook.remote.recovery_points import publish
 from runbook.remote.s3 import s3_errors
@@ -23,7 +23,7 @@ from runbook.remote.storage import S3Storage
 from runbook.remote.unfinished import Unfinished, note_begun, note_proven, unfinished_restore
 from runbook.remote.vault_s3 import S3Vault
 from runbook.remote.write_options import WriteOptions
-from tests.fakes.guarded_s3 import BYPASS, DELETE, EVERYTHING, GuardedS3, guarded_s3
+from tests.fakes.guarded_s3 import BYPASS, DELETE, EVERYTHING, SEE_LOCKS, GuardedS3, guarded_s3
 from tests.fakes.manifests import MANIFEST
 from tests.fakes.stored_images import tree_of
 
@@ -201,10 +201,14 @@ def test_a_part_that_is_not_locked_is_named(s3: GuardedS3) -> None:
 
 def test_a_bucket_without_object_lock_is_found(s3: GuardedS3, vault: S3Vault) -> None:
     assert [found.level for found in check_lock(vault)] == [Level.OK]
-    (found,) = check_lock(vault_in(s3, s3.new_bucket(lock=False)))
+    require_lockable(vault)
+    without = vault_in(s3, s3.new_bucket(lock=False))
+    (found,) = check_lock(without)
     assert found.level is Level.WARNING
     assert "its bucket has no object lock" in found.what
     assert "object-lock-enabled" in found.next_step
+    with pytest.raises(RefusedError, match="its bucket has no object lock"):
+        require_lockable(without)
     assert check_lock(vault_in(s3, vault.bucket, lock=None)) == ()
 
 
@@ -217,6 +221,14 @@ def test_a_bucket_that_locks_everything_by_default_takes_state_too(s3: GuardedS3
         assert lock_point(vault, point(vault), images(s3, vault).index, NOW)
     vault.replace_if("prod/state", b"two", vault.put_bytes("prod/state", b"one"))
     assert vault.get_bytes("prod/state") == b"two"
+
+
+def test_a_bucket_whose_setting_may_not_be_read_is_a_warning_and_no_refusal(s3: GuardedS3) -> None:
+    s3.grants["blind"] = EVERYTHING - {SEE_LOCKS}
+    vault = S3Vault(s3.client("blind"), s3.new_bucket(), options=WriteOptions(LOCK))
+    (found,) = check_lock(vault)
+    assert (found.level, "s3:GetBucketObjectLockConfiguration" in found.next_step) == (Level.WARNING, True)
+    require_lockable(vault)
 
 
 def test_without_the_right_to_delete_a_lock_is_released_and_taken_again(vault: S3Vault) -> None:

@@ -137,6 +137,17 @@ def test_a_vault_without_object_lock_is_not_asked_for_locks(file: Path, document
     assert rows(output)["writer"] == ["yes", "yes", "yes", "yes", "no", "-", "-"]
 
 
+def test_keys_that_are_on_another_machine_are_not_tried(
+    file: Path, document: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("PRUNER_KEY")
+    output, error = run(file, document)
+    assert error is None
+    assert rows(output)["pruner"] == ["-"] * 7
+    assert rows(output)["restorer"][:3] == ["yes", "yes", "no"]
+    assert "warning: the pruner was not tried, for env:PRUNER_KEY is not set\nNext: try it where" in output
+
+
 def test_one_who_may_shorten_locks_is_seen(s3: GuardedS3, file: Path, document: dict[str, Any]) -> None:
     s3.grants["pruner"] = frozenset({LIST, READ, DELETE, LOCK, BYPASS})
     file.write_text(yaml.safe_dump(document), encoding="utf-8")

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from botocore.exceptions import ClientError
 
-from runbook.domain.errors import MismatchError, RunbookError
+from runbook.domain.errors import MismatchError, RefusedError, RunbookError
 from runbook.domain.findings import Finding, Level, from_error, ok
 from runbook.domain.object_lock import ObjectLock
 from runbook.remote.s3 import ForbiddenError, s3_errors
@@ -74,6 +74,13 @@ def require_locked(vault: S3Vault, key: str, until: datetime) -> datetime:
         "see that the writer has s3:PutObjectRetention and s3:GetObjectRetention and who else may change locks, "
         "then run the backup again",
     )
+
+
+def require_lockable(vault: Vault) -> None:
+    """Return unless it is known that the bucket cannot take the locks that are configured."""
+    for found in check_lock(vault):
+        if found.next_step == _NEW_BUCKET:
+            raise RefusedError(found.where, found.what, found.next_step)
 
 
 def check_lock(vault: Vault) -> tuple[Finding, ...]:

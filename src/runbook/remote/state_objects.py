@@ -22,13 +22,17 @@ def claim_state(vault: Vault, key: str, data: bytes) -> str:
     try:
         return vault.put_bytes(key, data, only_if_absent=True)
     except AlreadyThereError:
+        return _take_released(vault, key, data)
+
+
+def _take_released(vault: Vault, key: str, data: bytes) -> str:
+    """Store the record in place of a released one, or of one that has just gone."""
+    try:
         seen, etag = vault.get_with_etag(key)
-        if seen != RELEASED:
-            raise
-        return _take_released(vault, key, data, etag)
-
-
-def _take_released(vault: Vault, key: str, data: bytes, etag: str) -> str:
+    except NotThereError:
+        return vault.put_bytes(key, data, only_if_absent=True)
+    if seen != RELEASED:
+        raise AlreadyThereError(f"{vault.where}/{key}", "it is there already", "see whose it is")
     try:
         return vault.replace_if(key, data, etag)
     except ChangedError as exc:
