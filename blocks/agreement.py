@@ -13,6 +13,11 @@ from runbook.domain.topology import NodeRole, why_not_count
 from runbook.remote.haproxy import HTTP_PORT, STATS_PORT
 
 _BALANCER = ("load_balancer", "haproxy")
+_BUCKETS_ALONE = {
+    "object_lock": "cannot lock its files",
+    "credentials": "takes no keys",
+    "server_side_encryption": "encrypts nothing by itself",
+}
 Machine = tuple[Path, Mapping[str, Any]]
 
 
@@ -30,6 +35,7 @@ def disagreements(document: Mapping[str, Any]) -> Iterator[Problem]:
     yield from _roles(nodes, document.get("replicas"))
     yield from _ports(document)
     yield from copies_disagree(document.get("vault"))
+    yield from _of_buckets(document)
 
 
 def _given_twice(machines: Sequence[Machine], key: str) -> Iterator[Problem]:
@@ -66,6 +72,15 @@ def _ports(document: Mapping[str, Any]) -> Iterator[Problem]:
     if str(statistics) in {str(port), str(HTTP_PORT)}:
         what = f"the load balancer serves the registry on port {statistics}; choose another"
         yield Problem((*_BALANCER, "stats_port"), what)
+
+
+def _of_buckets(document: Mapping[str, Any]) -> Iterator[Problem]:
+    """Yield what only a bucket can do and is wanted of a folder."""
+    if not str(_at(document, "vault", "url")).startswith("file:"):
+        return
+    for key, what in _BUCKETS_ALONE.items():
+        if _at(document, "vault", key):
+            yield Problem(("vault", key), f"a folder {what}; take an s3:// vault, or leave it out")
 
 
 def _at(document: Any, *path: str) -> Any:

@@ -11,11 +11,13 @@ from pydantic import SecretStr
 from blocks.external_url import HTTPS
 from blocks.secret_references import resolve
 from blocks.settings import ClusterSettings, TransportKind
+from runbook.domain.access import Role
 from runbook.domain.commands import ReplicaPorts
 from runbook.domain.errors import InvalidConfigError, NotReadyError, RefusedError, UnreachableError
 from runbook.domain.health import ClusterSeen
 from runbook.domain.topology import NodeSpec
 from runbook.domain.versions import parse_version, probe_path
+from runbook.remote.blob_seal import AsStored, BlobSeal
 from runbook.remote.bootstrapper import Bootstrapper
 from runbook.remote.control_plane_api import ControlPlane
 from runbook.remote.control_plane_backup import ControlPlaneBackup
@@ -41,6 +43,7 @@ class ClusterConnection:
         self.name = settings.name
         self.version = parse_version(settings.registry.version)
         self.registry_nodes = tuple(NodeSpec(n.name, n.address, n.role) for n in settings.registry_nodes)
+        self._vaults: dict[Role, Vault] = {}
         self._ssh = SshPool()
         self._closers: list[Callable[[], None]] = [self._ssh.close]
 
@@ -141,14 +144,29 @@ class ClusterConnection:
         s3 = self.settings.storage.s3
         return S3Storage(connect(s3.reached_in(s3.region)), s3.bucket, s3.root_directory)
 
-    @cached_property
+    @property
     def vault(self) -> Vault:
-        """Where recovery points, locks and holds are kept."""
+        """Where recovery points, locks and holds are kept, as who writes them."""
+        return self.vault_as(Role.WRITER)
+
+    def vault_as(self, role: Role) -> Vault:
+        """Return the vault with the credentials of that role, the same one each time."""
+        if role not in self._vaults:
+            self._vaults[role] = self._open_vault(role)
+        return self._vaults[role]
+
+    @cached_property
+    def vault_as_stored(self) -> Vault:
+        """The vault as who reads it for a copy: image data as it lies there, encrypted or not."""
+        return self._open_vault(Role.VERIFIER, AsStored())
+
+    def _open_vault(self, role: Role, seal: BlobSeal | None = None) -> Vault:
         vault = self.settings.vault
         folder = vault.url.removeprefix("file://")
         if vault.url.startswith("file://") and not Path(folder).is_dir():
             raise RefusedError(vault.url, "there is no such folder", "mount it, or make it, then run again")
-        return open_vault(vault.url, vault.reached_in(vault.region or "us-east-1"))
+        seal = seal or BlobSeal(vault.recipients, lambda: self.identity, new_blobs=vault.encrypt_blobs)
+        return open_vault(vault.url, vault.reached_as(role), options=vault.write_options(), seal=seal)
 
     def copy_vault(self, name: str) -> Vault:
         """Return the vault of the copy called `name`, which is configured."""
@@ -158,6 +176,12 @@ class ClusterConnection:
     def identity(self) -> SecretStr:
         """The age private key that opens recovery points."""
         return resolve(self.settings.vault.identity)
+
+    @property
+    def escrow_identity(self) -> SecretStr | None:
+        """The age private key that is kept elsewhere, where a machine may read it."""
+        reference = self.settings.vault.escrow_identity
+        return resolve(reference) if reference else None
 
     @cached_property
     def load_balancer(self) -> HaproxyOverSsh:

@@ -10,6 +10,7 @@ from blocks.problems import Path as FieldPath
 from blocks.problems import Problem, path_text
 from blocks.s3_access import S3Access
 from runbook.domain.errors import RefusedError
+from runbook.remote.blob_seal import AsStored
 from runbook.remote.vault import Vault
 from runbook.remote.vaults import open_vault
 
@@ -28,7 +29,7 @@ class CopySettings(S3Access):
         """Return the vault; a folder that is not there is refused, for it may be a mount that is missing."""
         if self.url.startswith(_FOLDER) and not Path(self.url.removeprefix(_FOLDER)).is_dir():
             raise RefusedError(self.url, "there is no such folder", "mount it, or make it, then run again")
-        return open_vault(self.url, self.reached_in(self.region or "us-east-1"))
+        return open_vault(self.url, self.reached_in(self.region or "us-east-1"), seal=AsStored())
 
 
 def copies_disagree(vault: Any) -> Iterator[Problem]:

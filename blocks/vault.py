@@ -5,11 +5,17 @@ from typing import Annotated
 from pydantic import AfterValidator, Field
 
 from blocks.copies import CopySettings
+from blocks.object_lock import ObjectLockSettings
 from blocks.retention import RetentionSettings
 from blocks.s3_access import S3Access
 from blocks.secret_references import SecretReference
+from blocks.vault_credentials import VaultCredentials
+from blocks.vault_encryption import ServerSideEncryptionSettings
+from runbook.domain.access import Role
 from runbook.domain.errors import InvalidConfigError
 from runbook.remote.encryption import canonical_recipient
+from runbook.remote.s3 import S3Settings
+from runbook.remote.write_options import WriteOptions
 
 
 def _check_recipient(text: str) -> str:
@@ -35,3 +41,35 @@ class VaultSettings(S3Access):
     copies: list[CopySettings] = Field(
         default_factory=list, description="Other vaults that `copy` keeps the points in once more"
     )
+    object_lock: ObjectLockSettings | None = Field(
+        default=None, description="Points that nobody may delete before their date; a bucket's alone"
+    )
+    escrow_identity: SecretReference | None = Field(
+        default=None, description="age private key that is kept elsewhere, where a machine may read it"
+    )
+    escrow_probe_days: int = Field(
+        default=180, ge=1, description="After how long `check` wants each recipient's key proven again"
+    )
+    encrypt_blobs: bool = Field(
+        default=False, description="Image data too is encrypted for the recipients, by this machine"
+    )
+    server_side_encryption: ServerSideEncryptionSettings | None = Field(
+        default=None, description="How the bucket is asked to encrypt; left out: as it does by itself"
+    )
+    credentials: VaultCredentials = Field(
+        default_factory=VaultCredentials, description="Keys for each who uses a bucket; else the vault's own"
+    )
+
+    def reached_as(self, role: Role) -> S3Settings:
+        """Return what a client of that role needs; no other role's keys are resolved."""
+        own = self.credentials.of(role)
+        access = self.model_copy(update=own.model_dump()) if own else self
+        return access.reached_in(self.region or "us-east-1")
+
+    def write_options(self) -> WriteOptions:
+        """Return what every object is written with."""
+        encryption = self.server_side_encryption
+        return WriteOptions(
+            lock=self.object_lock.lock() if self.object_lock else None,
+            encryption=encryption.options() if encryption else None,
+        )

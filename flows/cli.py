@@ -14,6 +14,8 @@ from blocks.cluster import RegistryCluster
 from flows.approval import GivenApproval
 from flows.backup import backup
 from flows.check import check
+from flows.cli_access import access_command
+from flows.cli_escrow import escrow_probe_command
 from flows.cli_points import points
 from flows.cli_report import show
 from flows.cli_server import server_or_none
@@ -32,6 +34,8 @@ app = typer.Typer(
     "2 invalid configuration, 3 refused, 4 unreachable, 5 not ready in time, 6 mismatch, 7 locked.",
 )
 blocks = typer.Typer(no_args_is_help=True, help="Blocks of the Prefect server.")
+points.command("access")(access_command)
+points.command("escrow-probe")(escrow_probe_command)
 app.add_typer(points, name="points")
 if importlib.util.find_spec("lab"):  # in a checkout; an installed wheel has no lab
     app.add_typer(importlib.import_module("lab.__main__").app, name="lab")

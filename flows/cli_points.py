@@ -13,6 +13,7 @@ from blocks.connection import ClusterConnection
 from flows.cli_verify import verify_command
 from flows.copy_column import copies_of
 from flows.points_table import points_table
+from runbook.domain.access import Role
 from runbook.domain.recovery import RecoveryPoint, select_point
 from runbook.domain.recovery_json import manifest_to_json
 from runbook.remote.catalogue import expected_points
@@ -30,7 +31,7 @@ Cluster = Annotated[str, typer.Option("--cluster", help="Cluster file (*.yaml) o
 def list_command(cluster: Cluster) -> None:
     """Show all recovery points, oldest first."""
     with connected(cluster) as connection:
-        vault, name = connection.vault, connection.name
+        vault, name = connection.vault_as(Role.VERIFIER), connection.name
         found = _with_lost(vault, name, list_points(vault, name))
         table = points_table(found, datetime.now(UTC), read_pins(vault, name), copies_of(connection))
     console = Console()
@@ -42,7 +43,7 @@ def list_command(cluster: Cluster) -> None:
 def show_command(point: str, cluster: Cluster) -> None:
     """Show the manifest of one point, named by its id or an unambiguous beginning of it."""
     with connected(cluster) as connection:
-        manifest = select_point(list_points(connection.vault, connection.name), point)
+        manifest = select_point(list_points(connection.vault_as(Role.VERIFIER), connection.name), point)
     typer.echo(manifest_to_json(manifest).decode())
 
 

@@ -11,6 +11,7 @@ import typer
 from blocks.cluster import load_cluster
 from blocks.connection import ClusterConnection
 from flows.verify import request_of
+from runbook.domain.access import Role
 from runbook.domain.errors import InvalidConfigError, MismatchError
 from runbook.domain.recovery import select_point
 from runbook.domain.sampling import Budget
@@ -86,6 +87,12 @@ def _verify_one(place: Place, point: str | None, *, full: bool) -> None:
 def _place(cluster: str) -> Iterator[Place]:
     connection = ClusterConnection(load_cluster(cluster).settings)
     try:
-        yield Place(connection.vault, connection.name, lambda: connection.identity, lambda: datetime.now(UTC))
+        yield Place(
+            vault=connection.vault_as(Role.VERIFIER),
+            cluster=connection.name,
+            identity=lambda: connection.identity,
+            now=lambda: datetime.now(UTC),
+            records=connection.vault,
+        )
     finally:
         connection.close()

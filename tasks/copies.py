@@ -81,4 +81,4 @@ def publish_copy(cluster: ClusterConnection, name: str, manifest: Manifest, copi
 
 
 def _point_copy(cluster: ClusterConnection, name: str, manifest: Manifest) -> PointCopy:
-    return PointCopy(cluster.vault, cluster.copy_vault(name), manifest, cluster.identity)
+    return PointCopy(cluster.vault_as_stored, cluster.copy_vault(name), manifest, cluster.identity)

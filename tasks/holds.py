@@ -7,6 +7,7 @@ from prefect import get_run_logger
 from prefect.runtime import flow_run
 
 from blocks.connection import ClusterConnection
+from runbook.domain.access import Role
 from runbook.domain.holds import HoldRecord, describe, read_crons
 from runbook.domain.recovery import Manifest
 from runbook.domain.versions import garbage_collection_actions
@@ -42,7 +43,7 @@ def release_hold(cluster: ClusterConnection) -> None:
 @step("garbage collection as it was backed up")
 def restore_schedules(cluster: ClusterConnection, point: Manifest) -> None:
     """Leave garbage collection scheduled as before the backup: the metadata knows it as it was under the hold."""
-    sidecar = read_sidecar(cluster.vault, cluster.name, point.id, cluster.identity)
+    sidecar = read_sidecar(cluster.vault_as(Role.RESTORER), cluster.name, point.id, cluster.identity)
     crons = read_crons(sidecar.get("held_schedules", {}))
     with cluster.admin as admin:
         put_back(cluster.name, admin, crons)

@@ -1,6 +1,7 @@
 """Recovery points: taken step by step, proven, and only then published."""
 
 import secrets
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -18,6 +19,7 @@ from runbook.domain.proof import Proof, prove
 from runbook.domain.recovery import (
     CONTROL_PLANE,
     INDEX,
+    MANIFEST,
     METADATA,
     SIDECAR,
     Canary,
@@ -33,12 +35,17 @@ from runbook.remote.archive import part_of
 from runbook.remote.archive import stream_metadata as stream
 from runbook.remote.catalogue import settle
 from runbook.remote.encryption import recipient_of
+from runbook.remote.escrow import prove_identity, record_probe
 from runbook.remote.holds import current_hold
 from runbook.remote.image_index import write_index
+from runbook.remote.object_lock import require_lockable
+from runbook.remote.point_locks import lock_point, require_manifest_locked
 from runbook.remote.recovery_points import list_points, publish, write_sidecar
 from runbook.remote.recovery_verify import verify_point
+from runbook.remote.server_side_encryption import require_encrypted
 from runbook.remote.snapshot import PassResult, take_pass
 from runbook.remote.unfinished import note_outlived, unfinished_restore
+from runbook.remote.vault_checks import check_protection
 from tasks.policy import step
 
 
@@ -64,21 +71,34 @@ def check_vault(cluster: ClusterConnection) -> tuple[Finding, ...]:
 
 def _check_identity(cluster: ClusterConnection) -> tuple[Finding, ...]:
     try:
-        recipient = recipient_of(cluster.identity)
+        keys = _recipients(cluster)
     except RunbookError as error:
         return (from_error(error),)
-    if recipient in cluster.settings.vault.recipients:
-        return ()
-    what = f"it opens what is encrypted for {recipient}, which is none of vault.recipients"
     next_step = "name that key in vault.recipients too, or the identity of one that stands there"
-    return (Finding(Level.BLOCKS, "vault.identity", what, next_step, InvalidConfigError),)
+    return tuple(
+        Finding(
+            Level.BLOCKS,
+            where,
+            f"it opens what is encrypted for {recipient}, which is none of vault.recipients",
+            next_step,
+            InvalidConfigError,
+        )
+        for where, recipient in keys.items()
+        if recipient not in cluster.settings.vault.recipients
+    )
+
+
+def _recipients(cluster: ClusterConnection) -> dict[str, str]:
+    """Return whom the configured identities belong to."""
+    identities = {"vault.identity": cluster.identity, "vault.escrow_identity": cluster.escrow_identity}
+    return {where: recipient_of(identity) for where, identity in identities.items() if identity}
 
 
 def _check_points(cluster: ClusterConnection) -> tuple[Finding, ...]:
     vault = cluster.settings.vault.url
     try:
         points = list_points(cluster.vault, cluster.name)
-        left = _left_by_dead_runs(cluster)
+        left = (*_left_by_dead_runs(cluster), *_check_protection(cluster, newest_verified(points)))
     except RunbookError as error:
         return (from_error(error),)
     damaged = (
@@ -87,6 +107,15 @@ def _check_points(cluster: ClusterConnection) -> tuple[Finding, ...]:
         if point.damage
     )
     return (*left, *damaged, _age_of(cluster, vault, newest_verified(points)))
+
+
+def _check_protection(cluster: ClusterConnection, newest: RecoveryPoint | None) -> Iterator[Finding]:
+    limit = timedelta(days=cluster.settings.vault.escrow_probe_days)
+    try:
+        proven = set(_recipients(cluster).values())
+    except RunbookError:  # told by `_check_identity`
+        proven = set()
+    return check_protection(cluster.vault, newest, proven, datetime.now(UTC), limit)
 
 
 def _left_by_dead_runs(cluster: ClusterConnection) -> tuple[Finding, ...]:
@@ -115,7 +144,9 @@ def begin_point(cluster: ClusterConnection) -> Begun:
 
     The replica of the previous point is taken again if it is healthy (contract: always the same one).
     """
-    cluster.vault.probe_writable(f"{cluster.name}/")
+    require_lockable(cluster.vault)
+    if note := cluster.vault.probe_writable(f"{cluster.name}/"):
+        get_run_logger().info("%s: %s", cluster.vault.where, note)
     seen = cluster.observe()
     if not seen.has_quorum:
         raise RefusedError(cluster.name, f"no quorum, no backup: {seen.summary()}", "heal the cluster first")
@@ -239,6 +270,10 @@ def seal_point(
         | ({"control_plane_image": accounts.image} if accounts else {}),
     )
     _require_sound(cluster, manifest)
+    if escrow := cluster.escrow_identity:
+        probe = prove_identity(cluster.vault, manifest, escrow, (SIDECAR, INDEX), datetime.now(UTC))
+        record_probe(cluster.vault, cluster.name, probe)
+    _lock(cluster, manifest, images)
     return manifest
 
 
@@ -249,9 +284,23 @@ def publish_point(cluster: ClusterConnection, manifest: Manifest) -> Manifest:
     A restore of an older point is not on record as unfinished any more: the registry lives.
     """
     publish(cluster.vault, manifest)
+    require_manifest_locked(cluster.vault, manifest)
+    require_encrypted(cluster.vault, part_key(cluster.name, manifest.id, MANIFEST))
     if left := note_outlived(cluster.vault, cluster.name, manifest.id):
         get_run_logger().info("%s: the restore of %s is no longer unfinished", cluster.name, left.point)
     return manifest
+
+
+def _lock(cluster: ClusterConnection, manifest: Manifest, images: PassResult) -> None:
+    """Leave all that the point is made of locked for as long as it needs, where locks are configured."""
+    if done := lock_point(cluster.vault, manifest, images.index, datetime.now(UTC)):
+        get_run_logger().info(
+            "%s: locked; %s blobs, %s looked at, %s extended",
+            cluster.vault.where,
+            done.blobs,
+            done.looked_at,
+            done.extended,
+        )
 
 
 def _require_sound(cluster: ClusterConnection, manifest: Manifest) -> None:

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from prefect import get_run_logger
 
 from blocks.connection import ClusterConnection
+from runbook.domain.access import Role
 from runbook.domain.commands import RestoreSpec
 from runbook.domain.errors import MismatchError
 from runbook.domain.health import why_not_healthy_cluster
@@ -38,7 +39,7 @@ HEALTHY_WITHIN = 180.0
 @step("choose recovery point")
 def choose_point(cluster: ClusterConnection, wanted: str | None) -> Manifest:
     """Return the wanted point (the newest verified if None), which this cluster can be restored from."""
-    points = list_points(cluster.vault, cluster.name)
+    points = list_points(cluster.vault_as(Role.RESTORER), cluster.name)
     point = select_point(points, wanted)
     for said in () if wanted else passed_over(points, point.id):
         get_run_logger().warning("%s", said)
@@ -80,7 +81,7 @@ def read_images(cluster: ClusterConnection, point: Manifest) -> None:
 
 def _require_sound(cluster: ClusterConnection, point: Manifest, *, full: bool) -> str:
     """Return the listing of the point's blobs if nothing is wrong with it, else MismatchError."""
-    report = verify_point(cluster.vault, point, cluster.identity, full=full)
+    report = verify_point(cluster.vault_as(Role.RESTORER), point, cluster.identity, full=full)
     if not report.sound:
         raise MismatchError(
             f"recovery point {point.id}",
@@ -113,7 +114,9 @@ def plan_recovery(cluster: ClusterConnection, verified: Verified, loss: Loss) ->
 @step("images back into storage")
 def restore_images(cluster: ClusterConnection, point: Manifest) -> Step:
     """Leave every object of the point in the storage; what is there already is kept."""
-    result = restore_blobs(_index(cluster, point), cluster.vault, cluster.name, cluster.storage)
+    result = restore_blobs(
+        _index(cluster, point), cluster.vault_as(Role.RESTORER), cluster.name, cluster.storage
+    )
     what = f"{result.copied} blobs ({result.copied_bytes / 1e6:.1f} MB) and {result.written} links"
     done = Step(
         Action.RESTORE_IMAGES, cluster.storage.where, what, f"{result.skipped} objects were there already"
@@ -131,7 +134,7 @@ def restore_metadata(cluster: ClusterConnection, point: Manifest) -> Step:
     get_run_logger().info("%s", decision)
     if decision.action is Action.RESTORE_METADATA:
         key = part_key(cluster.name, point.id, METADATA)
-        with read_metadata(cluster.vault, key, cluster.identity) as archive:
+        with read_metadata(cluster.vault_as(Role.RESTORER), key, cluster.identity) as archive:
             cluster.bootstrapper.restore(
                 RestoreSpec(
                     point.replica_id, node, cluster.settings.registry.external_url, ports=cluster.ports
@@ -153,10 +156,12 @@ def finish_restore(cluster: ClusterConnection) -> None:
 
 
 def _index(cluster: ClusterConnection, point: Manifest) -> Iterator[IndexEntry]:
-    return read_index(cluster.vault, part_key(cluster.name, point.id, INDEX), cluster.identity)
+    return read_index(
+        cluster.vault_as(Role.RESTORER), part_key(cluster.name, point.id, INDEX), cluster.identity
+    )
 
 
 def _backed_up_node(cluster: ClusterConnection, point: Manifest) -> str | None:
-    sidecar = read_sidecar(cluster.vault, cluster.name, point.id, cluster.identity)
+    sidecar = read_sidecar(cluster.vault_as(Role.RESTORER), cluster.name, point.id, cluster.identity)
     node = sidecar.get("node")
     return node if isinstance(node, str) else None

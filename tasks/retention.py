@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from prefect import get_run_logger
 
 from blocks.connection import ClusterConnection
+from runbook.domain.access import Role
 from runbook.domain.plans import Action, Step
 from runbook.domain.retention import (
     Circumstances,
@@ -83,7 +84,11 @@ def remove_expired(cluster: ClusterConnection, verdict: Verdict, lock: HeldLock)
     """Leave nothing of the point, unless it is pinned by now or the vault refuses; return what became of it."""
     lock.require()
     removal = remove_point(
-        cluster.vault, cluster.name, verdict.id, finished=verdict.finished, still_allowed=lock.require
+        cluster.vault_as(Role.PRUNER),
+        cluster.name,
+        verdict.id,
+        finished=verdict.finished,
+        still_allowed=lock.require,
     )
     action = Action.REMOVE if removal.gone else Action.KEEP
     reasons = [verdict.because if removal.gone else "", removal.why]
@@ -99,7 +104,7 @@ def sweep_unneeded(cluster: ClusterConnection, needed: Needed, lock: HeldLock) -
 
     The points are looked at again: one that was not removed after all, or is new, needs its image data too.
     """
-    vault, name = cluster.vault, cluster.name
+    vault, name = cluster.vault_as(Role.PRUNER), cluster.name
     for point in list_points(vault, name):
         if point.id not in needed.points:
             note_needed(needed, vault, name, point, cluster.identity)

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from prefect import get_run_logger
 
 from blocks.connection import ClusterConnection
+from runbook.domain.access import Role
 from runbook.domain.errors import MismatchError
 from runbook.domain.findings import Finding, Level, ok
 from runbook.domain.sampling import Budget
@@ -21,7 +22,13 @@ SHOWN = 100
 @step("verify the vault: {mode}")
 def verify_points(cluster: ClusterConnection, mode: Mode, budget: Budget | None) -> VaultReport:
     """Return what is wrong with the recovery points of the vault, all of it; it is on record for `points list`."""
-    place = Place(cluster.vault, cluster.name, lambda: cluster.identity, lambda: datetime.now(UTC))
+    place = Place(
+        vault=cluster.vault_as(Role.VERIFIER),
+        cluster=cluster.name,
+        identity=lambda: cluster.identity,
+        now=lambda: datetime.now(UTC),
+        records=cluster.vault,
+    )
     report = verify_vault(place, mode, budget)
     logger = get_run_logger()
     for note in report.notes:

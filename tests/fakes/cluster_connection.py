@@ -10,11 +10,13 @@ from typing import Any
 from pydantic import SecretStr
 
 from blocks.cluster import RegistryCluster
+from runbook.domain.access import Role
 from runbook.domain.commands import BackupSpec, InstallSpec, JoinSpec, RestoreSpec
 from runbook.domain.errors import ForeignFileError, RefusedError, RunbookError
 from runbook.domain.health import ClusterSeen, Replica
 from runbook.domain.topology import NodeSpec
 from runbook.domain.versions import parse_version
+from runbook.remote.blob_seal import AsStored
 from runbook.remote.bootstrapper import InstallResult, JoinResult, Source
 from runbook.remote.control_plane_api import ControlPlaneNode
 from runbook.remote.encryption import generate_identity
@@ -168,6 +170,7 @@ class FakeCluster:
         self.identity: SecretStr
         self.identity, recipient = generate_identity()
         self.settings.vault.recipients = [recipient]
+        self.escrow_identity: SecretStr | None = None
         self.ports = None
 
     @property
@@ -189,6 +192,13 @@ class FakeCluster:
         if self.no_access:
             raise self.no_access
         return self.plane
+
+    def vault_as(self, _role: Role) -> FileVault:
+        return self.vault
+
+    @property
+    def vault_as_stored(self) -> FileVault:
+        return FileVault(self.vault.root, AsStored())
 
     def observe(self) -> ClusterSeen:
         if self.not_observed:

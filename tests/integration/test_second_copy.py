@@ -11,6 +11,7 @@ import pytest
 from runbook.domain.errors import MismatchError
 from runbook.domain.recovery import INDEX, MANIFEST, METADATA, Manifest, blobs_prefix, part_key
 from runbook.domain.second_copy import Copied
+from runbook.remote.blob_seal import AsStored, BlobSeal
 from runbook.remote.image_index import read_index
 from runbook.remote.recovery_points import list_points
 from runbook.remote.recovery_verify import verify_point
@@ -23,7 +24,7 @@ from runbook.remote.vault_file import FileVault
 from runbook.remote.vault_s3 import S3Vault
 from tests.fakes.failing_vault import CrashError, Dies, FailingVault, ReadOnlyVault
 from tests.fakes.memory_storage import MemoryStorage
-from tests.fakes.published_points import CLUSTER, CONFIG, IDENTITY, LAYERS, TREE, publish_point
+from tests.fakes.published_points import CLUSTER, CONFIG, IDENTITY, LAYERS, RECIPIENT, TREE, publish_point
 from tests.integration.recovery_fixtures import Endpoint, s3_endpoint
 
 BLOBS = 4
@@ -241,7 +242,7 @@ def test_where_the_server_does_not_copy_between_two_accounts_data_is_streamed(
 def test_a_blob_that_is_there_with_another_size_is_a_finding_and_stays(site: Site) -> None:
     key = site.blob(CONFIG)
     site.target.put_bytes(key, b"something else")
-    with pytest.raises(MismatchError, match=r"has 14 bytes there and 2 here") as refused:
+    with pytest.raises(MismatchError, match="has 14 bytes in the vault, the index says 2") as refused:
         site.copy()
     assert refused.value.where == site.target.where
     assert points_in(site.target) == []
@@ -331,3 +332,21 @@ def test_a_manifest_that_was_changed_meanwhile_is_not_copied(folders: Site) -> N
     with pytest.raises(MismatchError, match="it was changed while its point was copied"):
         folders.copy()
     assert points_in(folders.target) == []
+
+
+def test_encrypted_image_data_is_copied_as_it_lies_there_and_opens_at_the_copy(tmp_path: Path) -> None:
+    seal = BlobSeal([RECIPIENT], lambda: IDENTITY, new_blobs=True)
+    here, there = tmp_path / "here", tmp_path / "there"
+    here.mkdir()
+    there.mkdir()
+    manifest = publish_point(FileVault(here, seal), MemoryStorage(TREE))
+    point = PointCopy(FileVault(here, AsStored()), FileVault(there, AsStored()), manifest, IDENTITY)
+    assert point.copy_blobs().copied == manifest.images.blobs
+    assert point.copy_blobs().copied == 0
+    point.copy_parts()
+    point.verify()
+    point.publish()
+    for seen in FileVault(here).list("prod/blobs/"):
+        assert seen.key.endswith(".age")
+        assert (here / seen.key).read_bytes() == (there / seen.key).read_bytes()
+    assert verify_point(FileVault(there, seal), manifest, IDENTITY, full=True).findings == []

@@ -70,7 +70,7 @@ class Site:
         return self.clock
 
     def verify(self, mode: Mode, budget: Budget = ALL) -> VaultReport:
-        return verify_vault(Place(self.vault, "prod", self.identity, self.now), mode, budget)
+        return verify_vault(Place(self.vault, "prod", self.identity, self.now, self.vault), mode, budget)
 
     def findings(self, mode: Mode) -> list[str]:
         return [damage.what for damage in self.verify(mode).damages]

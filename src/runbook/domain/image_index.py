@@ -37,6 +37,7 @@ class IndexEntry(NamedTuple):
     sha256: str = ""
     target: str = ""
     data: bytes = b""
+    stored: int = 0  # bytes in the vault, where they are not `size`: of an encrypted blob
 
     def to_line(self) -> str:
         """Return the entry as one line of JSON."""
@@ -59,6 +60,7 @@ class IndexEntry(NamedTuple):
             fields.get("sha256", ""),
             fields.get("target", ""),
             base64.b64decode(fields.get("data", "")),
+            fields.get("stored", 0),
         )
 
 

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Generic, NamedTuple, TypeVar
 
+from runbook.domain.sealed_blobs import plain_key
+
 ROOT = "docker/registry/v2/"
 _BLOB = re.compile(rf"{ROOT}blobs/(sha256/[0-9a-f]{{2}}/[0-9a-f]{{64}}|id/[^/]{{2}}/[^/]+)/data")
 _TARGET = re.compile(
@@ -82,7 +84,7 @@ def id_key(identifier: str) -> str:
 
 def digest_of_key(key: str) -> str | None:
     """Return the digest that a blob's key promises, None for an id-named blob."""
-    return f"sha256:{key.rpartition('/')[2]}" if key.startswith("blobs/sha256/") else None
+    return f"sha256:{plain_key(key).rpartition('/')[2]}" if key.startswith("blobs/sha256/") else None
 
 
 def link_proves(target: str, seen: StoredObject) -> bool:

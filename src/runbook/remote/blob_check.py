@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 from runbook.domain.recovery import blobs_prefix
 from runbook.domain.sampling import Item
+from runbook.domain.sealed_blobs import why_not_size
 from runbook.domain.snapshot import SortedLookup
 from runbook.domain.verification import Damage
 from runbook.remote.hashing import Hashed
@@ -67,8 +68,8 @@ def why_not_intact(read: Hashed) -> str | None:
 def _why_not_listed(vault: Vault, blob: WantedBlob, seen: VaultObject | None) -> str | None:
     if seen is None:
         return "is not in the vault"
-    if seen.size != blob.size:
-        return f"has {seen.size} bytes in the vault, the index says {blob.size}"
+    if reason := why_not_size(blob.key, blob.size, blob.stored, seen.size):
+        return reason
     tag = vault.content_etag(seen.etag)
     if tag and blob.kept and tag != blob.kept:
         return f"has the entity tag {tag} in the vault, the index says {blob.kept}"

@@ -114,10 +114,10 @@ class Look:
         return tuple(entry for entry in reversed(self.catalogue.live) if entry.id not in spoiled)
 
 
-def look_at(vault: Vault, cluster: str) -> Look:
+def look_at(vault: Vault, cluster: str, records: Vault | None = None) -> Look:
     """Return what is other than the catalogue says; a point that belongs in it and is not is entered.
 
-    Listings, the catalogue and the manifests are read, nothing else.
+    Listings, the catalogue and the manifests are read, nothing else. `records` is the same vault, as who may write.
     """
     folders = _folders(vault, points_prefix(cluster))
     catalogue = read_catalogue(vault, cluster)
@@ -127,7 +127,7 @@ def look_at(vault: Vault, cluster: str) -> Look:
     manifests = _manifests(vault, cluster, [name for name, folder in folders.items() if MANIFEST in folder])
     for name, sha256 in manifests.items():
         folders[name][MANIFEST] = folders[name][MANIFEST]._replace(sha256=sha256)
-    entered, notes = _settled(vault, cluster, catalogue, manifests)
+    entered, notes = _settled(records or vault, cluster, catalogue, manifests)
     catalogue = replace(catalogue, entries={**catalogue.entries, **entered})
     return Look(catalogue, folders, differences(catalogue, folders), (*notes, *leftovers(catalogue, folders)))
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import NamedTuple, cast
 
-from runbook.domain.errors import RefusedError
+from runbook.domain.errors import MismatchError, RefusedError
 from runbook.domain.sampling import Item
 from runbook.remote.vault import NotThereError, Vault
 
@@ -92,6 +92,8 @@ def _hash_one(vault: Vault, prefix: str, item: Item) -> Hashed:
         return Hashed(item, "", "is not in the vault")
     except OSError as exc:
         return Hashed(item, "", f"cannot be read: {exc.strerror or exc}")
+    except MismatchError as exc:  # an encrypted one that does not open
+        return Hashed(item, "", f"cannot be opened: {exc.what}")
     except RefusedError as exc:
         if not isinstance(exc.__cause__, OSError):  # the vault refuses us, and says nothing of this object
             raise

@@ -6,6 +6,7 @@ from typing import Protocol
 
 from runbook.domain.errors import MismatchError
 from runbook.domain.holds import Cron, Crons, HoldRecord, shown_otherwise, why_not_released
+from runbook.remote.state_objects import claim_state, clear_state, read_state
 from runbook.remote.vault import AlreadyThereError, NotThereError, Vault
 from runbook.remote.waiting import wait_until
 
@@ -59,7 +60,7 @@ def hold(
 def current_hold(vault: Vault, cluster: str) -> HoldRecord | None:
     """Return the hold that is on record, None if there is none."""
     try:
-        return HoldRecord.from_json(vault.get_bytes(hold_key(cluster)))
+        return HoldRecord.from_json(read_state(vault, hold_key(cluster))[0])
     except NotThereError:
         return None
 
@@ -67,7 +68,7 @@ def current_hold(vault: Vault, cluster: str) -> HoldRecord | None:
 def _remember(vault: Vault, cluster: str, record: HoldRecord) -> HoldRecord:
     """Return the record that is in the vault now; a second try of the same run finds its first one."""
     try:
-        vault.put_bytes(hold_key(cluster), record.to_json(), only_if_absent=True)
+        claim_state(vault, hold_key(cluster), record.to_json())
     except AlreadyThereError:
         former = HoldRecord.from_json(vault.get_bytes(hold_key(cluster)))
         if former.owner != record.owner:
@@ -85,7 +86,7 @@ def release(vault: Vault, cluster: str, scheduler: Scheduler) -> HoldRecord | No
     if record is None:
         return None
     put_back(cluster, scheduler, record.crons)
-    vault.delete(hold_key(cluster))
+    clear_state(vault, hold_key(cluster))
     return record
 
 

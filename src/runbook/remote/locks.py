@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 from runbook.domain.errors import LockedError, RunbookError
 from runbook.domain.locks import LEASE, LockRecord, refuse_held
+from runbook.remote.state_objects import claim_state, clear_state, read_state
 from runbook.remote.vault import AlreadyThereError, ChangedError, NotThereError, Vault
 
 logger = logging.getLogger(__name__)
@@ -83,7 +84,7 @@ def hold_lock(
 
 def _take(vault: Vault, key: str, cluster: str, record: LockRecord) -> str:
     try:
-        return vault.put_bytes(key, record.to_json(), only_if_absent=True)
+        return claim_state(vault, key, record.to_json())
     except AlreadyThereError:
         return _take_over(vault, key, cluster, record)
 
@@ -91,9 +92,9 @@ def _take(vault: Vault, key: str, cluster: str, record: LockRecord) -> str:
 def _take_over(vault: Vault, key: str, cluster: str, record: LockRecord) -> str:
     """Replace a lock whose lease has ended, unless somebody else is quicker."""
     try:
-        data, etag = vault.get_with_etag(key)
+        data, etag = read_state(vault, key)
     except NotThereError:
-        return vault.put_bytes(key, record.to_json(), only_if_absent=True)
+        return claim_state(vault, key, record.to_json())
     former = LockRecord.from_json(data)
     refuse_held(former, cluster, record.owner, record.since)
     logger.warning("%s: taking over the lock of run %s", cluster, former.owner)
@@ -105,8 +106,9 @@ def _take_over(vault: Vault, key: str, cluster: str, record: LockRecord) -> str:
 
 def _release(vault: Vault, key: str, record: LockRecord) -> None:
     try:
-        if LockRecord.from_json(vault.get_bytes(key)).owner == record.owner:
-            vault.delete(key)
+        data, etag = read_state(vault, key)
+        if LockRecord.from_json(data).owner == record.owner:
+            clear_state(vault, key, etag)
     except RunbookError as exc:
         logger.warning("the lock was not released (%s); its lease ends by itself", exc.what)
 

@@ -15,7 +15,7 @@ from runbook.remote.image_index import read_index
 from runbook.remote.recovery_points import load_point
 from runbook.remote.recovery_verify import Contents, verify_part
 from runbook.remote.vault import NotThereError, Vault
-from runbook.remote.wanted_blobs import WantedBlob, WantedBlobs, blobs_of, saved_wanted
+from runbook.remote.wanted_blobs import WantedBlob, WantedBlobs, blobs_of, id_of, saved_wanted
 
 
 @dataclass(frozen=True)
@@ -26,6 +26,7 @@ class Place:
     cluster: str
     identity: Callable[[], SecretStr]  # asked only when something is to be opened
     now: Callable[[], datetime]
+    records: Vault  # the same vault, as who may write what was found
 
 
 def needed_images(place: Place, points: Sequence[Entry], note: Callable[[Damage], None]) -> WantedBlobs:
@@ -79,5 +80,5 @@ def _with_digest(blob: WantedBlob, known: WantedBlob | None) -> WantedBlob:
 def _with_digest_of_id(blob: WantedBlob, point: str, digests: dict[str, str]) -> WantedBlob:
     if blob.sha256 or blob.point != point:
         return blob
-    digest = digests.get(blob.key.rpartition("/")[2], "")
+    digest = digests.get(id_of(blob.key), "")
     return blob._replace(sha256=digest.removeprefix("sha256:"))

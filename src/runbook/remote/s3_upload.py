@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, cast
 
 from runbook.remote.s3 import s3_errors
+from runbook.remote.write_options import checksum, is_locked
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -38,12 +39,20 @@ class S3Writer:
     """One object being written; nothing of it remains when the block ends with an exception."""
 
     def __init__(
-        self, client: "S3Client", bucket: str, key: str, *, only_if_absent: bool, plan: PartPlan | None = None
+        self,
+        client: "S3Client",
+        bucket: str,
+        key: str,
+        *,
+        only_if_absent: bool,
+        plan: PartPlan | None = None,
+        options: dict[str, Any] | None = None,
     ) -> None:
-        """Prepare; no request is made before the first part is full."""
+        """Prepare; no request is made before the first part is full. `options` go with the object."""
         self._client, self._bucket, self._key = client, bucket, key
         self._condition: dict[str, Any] = {"IfNoneMatch": "*"} if only_if_absent else {}
         self._plan = plan or PartPlan()
+        self._options = options or {}
         self._buffer = bytearray()
         self._upload_id = ""
         self._parts: list[CompletedPartTypeDef] = []
@@ -89,7 +98,9 @@ class S3Writer:
     def _send_part(self) -> None:
         if not self._upload_id:
             with s3_errors(self._where):
-                answer = self._client.create_multipart_upload(Bucket=self._bucket, Key=self._key)
+                answer = self._client.create_multipart_upload(
+                    Bucket=self._bucket, Key=self._key, **self._options
+                )
             self._upload_id = answer["UploadId"]
         body, self._buffer = self._buffer, bytearray()
         self._started += 1
@@ -105,6 +116,7 @@ class S3Writer:
                 UploadId=self._upload_id,
                 PartNumber=number,
                 Body=cast("bytes", body),
+                **checksum(body, wanted=is_locked(self._options)),
             )
         return {"ETag": answer["ETag"], "PartNumber": number}
 
@@ -130,9 +142,11 @@ class S3Writer:
         self.etag = answer["ETag"].strip('"')
 
     def _put_at_once(self) -> None:
+        options = self._condition | self._options
+        options |= checksum(self._buffer, wanted=is_locked(self._options))
         with s3_errors(self._where):
             answer = self._client.put_object(
-                Bucket=self._bucket, Key=self._key, Body=cast("bytes", self._buffer), **self._condition
+                Bucket=self._bucket, Key=self._key, Body=cast("bytes", self._buffer), **options
             )
         self.etag = answer["ETag"].strip('"')
 

@@ -20,6 +20,7 @@ from runbook.domain.errors import MismatchError, RefusedError
 from runbook.domain.image_index import Held, IndexEntry
 from runbook.domain.recovery import INDEX, MANIFEST, Manifest, StoredPart, blobs_prefix, part_key
 from runbook.domain.recovery_json import manifest_from_json
+from runbook.domain.sealed_blobs import is_sealed, why_not_size
 from runbook.domain.second_copy import Copied, vanished
 from runbook.domain.snapshot import Kind, SortedLookup, classify, digest_of_key
 from runbook.remote.bounded import bounded
@@ -150,17 +151,16 @@ class _BlobCopy:
                 seen = self._point.target.head(key)
             if seen is None:
                 yield entry
-            elif seen.size == entry.size:
-                self._done.kept += 1
+            elif reason := why_not_size(entry.key, entry.size, entry.stored, seen.size):
+                self._findings.append(f"{entry.key} {reason}")
             else:
-                self._findings.append(f"{entry.key} has {seen.size} bytes there and {entry.size} here")
+                self._done.kept += 1
 
     def _copy(self, entry: IndexEntry) -> tuple[int, str]:
         """Leave the blob at the target; return its size, and what is wrong if it is not what the index says."""
         key = f"{self._cluster}/{entry.key}"
-        known = f"sha256:{entry.sha256}" if entry.sha256 else None
         try:
-            self._cheapest(Wanted(key, key, entry.size, entry.kept, digest_of_key(entry.key) or known))
+            self._cheapest(self._as_stored(key, entry))
         except AlreadyThereError:
             return 0, ""  # written meanwhile; its size is looked at when the copy is verified
         except NotThereError as exc:
@@ -168,6 +168,14 @@ class _BlobCopy:
         except (MismatchError, ChangedError) as exc:
             return 0, exc.what
         return entry.size, ""
+
+    def _as_stored(self, key: str, entry: IndexEntry) -> Wanted:
+        """Return what is copied: of encrypted image data the digest is known of the plain bytes alone."""
+        if is_sealed(entry.key):
+            seen = self._point.source.head(key)
+            return Wanted(key, key, seen.size if seen else entry.stored, entry.kept)
+        known = f"sha256:{entry.sha256}" if entry.sha256 else None
+        return Wanted(key, key, entry.size, entry.kept, digest_of_key(entry.key) or known)
 
     def _cheapest(self, wanted: Wanted) -> None:
         """Copy by the server if it may; what it refuses otherwise is streamed with each side's own keys.

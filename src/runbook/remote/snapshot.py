@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from runbook.domain.errors import MismatchError, RefusedError
 from runbook.domain.image_index import Held, IndexEntry, layout_of
 from runbook.domain.recovery import ImageTotals, blobs_prefix
+from runbook.domain.sealed_blobs import is_sealed, why_not_size
 from runbook.domain.snapshot import (
     Kind,
     Place,
@@ -28,6 +29,7 @@ from runbook.domain.snapshot import (
     digest_of_key,
     link_proves,
 )
+from runbook.remote.blob_seal import new_key
 from runbook.remote.copying import CHUNK, Copier, Wanted, copier_between
 from runbook.remote.image_index import ImageIndex
 from runbook.remote.storage import Storage
@@ -136,7 +138,8 @@ class _Pass:
             self._leave_tag()
         match place.kind:
             case Kind.BLOB:
-                self._slots.append(self._blob(seen, place.name, kept.find(f"{self._cluster}/{place.name}")))
+                key = new_key(self._vault, place.name)
+                self._slots.append(self._blob(seen, key, kept.find(f"{self._cluster}/{key}")))
             case Kind.LINK:
                 self._link(seen, place.name)
             case Kind.CURRENT:
@@ -149,12 +152,14 @@ class _Pass:
     def _blob(self, seen: StoredObject, key: str, kept: VaultObject | None) -> _Slot:
         if kept is None:
             return self._pool.submit(self._copy, seen, key)
-        if kept.size != seen.size:
+        sealed = is_sealed(key)
+        if why_not_size(key, seen.size, 0, kept.size):
             self.result.findings.append(
                 f"{seen.path} has {seen.size} bytes in the storage and {kept.size} in the vault"
             )
         etag = self._vault.content_etag(kept.etag) or ""
-        return IndexEntry(seen.path, kept.size, seen.etag, Held.BLOB, key, etag)
+        size, stored = (seen.size, kept.size) if sealed else (kept.size, 0)
+        return IndexEntry(seen.path, size, seen.etag, Held.BLOB, key, etag, stored=stored)
 
     def _copy(self, seen: StoredObject, key: str) -> _Done:
         wanted = Wanted(seen.path, f"{self._cluster}/{key}", seen.size, seen.etag, digest_of_key(key))
@@ -167,7 +172,9 @@ class _Pass:
         except MismatchError as exc:
             return _Done(finding=exc.what)
         kept = self._vault.content_etag(copied.etag) or ""
-        entry = IndexEntry(seen.path, seen.size, seen.etag, Held.BLOB, key, kept, copied.sha256)
+        entry = IndexEntry(
+            seen.path, seen.size, seen.etag, Held.BLOB, key, kept, copied.sha256, stored=copied.stored
+        )
         return _Done(entry, copied=1)
 
     def _link(self, seen: StoredObject, target: str) -> None:
@@ -205,7 +212,7 @@ class _Pass:
                 digest = _digest(stream.read)
         except NotThereError:
             return _Done(finding=f"{seen.path} vanished between its listing and its copy")
-        key = blob_key(digest)
+        key = new_key(self._vault, blob_key(digest))
         if self._vault.head(f"{self._cluster}/{key}") is None:
             return self._copy(seen, key)
         return _Done(IndexEntry(seen.path, seen.size, seen.etag, Held.BLOB, key), fetched=1)

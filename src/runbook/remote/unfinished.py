@@ -1,6 +1,7 @@
 """A restore that has begun to clear things away is on record in the vault until it is proven."""
 
 from runbook.domain.disaster import Unfinished
+from runbook.remote.state_objects import clear_state, read_state
 from runbook.remote.vault import NotThereError, Vault
 
 
@@ -11,7 +12,7 @@ def _key(cluster: str) -> str:
 def unfinished_restore(vault: Vault, cluster: str) -> Unfinished | None:
     """Return the restore that began and was not proven, None if there is none."""
     try:
-        point, _, replica_id = vault.get_bytes(_key(cluster)).decode().partition(" ")
+        point, _, replica_id = read_state(vault, _key(cluster))[0].decode().partition(" ")
     except NotThereError:
         return None
     return Unfinished(point, replica_id)
@@ -24,7 +25,7 @@ def note_begun(vault: Vault, cluster: str, begun: Unfinished) -> None:
 
 def note_proven(vault: Vault, cluster: str) -> None:
     """Leave no restore on record."""
-    vault.delete(_key(cluster))
+    clear_state(vault, _key(cluster))
 
 
 def note_outlived(vault: Vault, cluster: str, published: str) -> Unfinished | None:

@@ -4,7 +4,6 @@ Keys are relative to the vault's root and use `/`. Whatever a vault reports as w
 storage; a writer that fails leaves nothing behind. Objects written with `writer` are write-once.
 """
 
-import hashlib
 import secrets
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
@@ -37,6 +36,10 @@ class ChangedError(RefusedError):
     """The object is no longer the one that the caller read."""
 
 
+class DeleteRefusedError(RefusedError):
+    """Objects may be written and not deleted."""
+
+
 class VaultWriter(Protocol):
     """Takes the bytes of one object; `size` and `etag` are known after a clean exit."""
 
@@ -64,13 +67,13 @@ class Vault(Protocol):
         """Store `data` if the object still has `etag`, else ChangedError; return the new entity tag."""
 
     def get_bytes(self, key: str) -> bytes:
-        """Return the whole object, or raise NotThereError."""
+        """Return the whole object as it is stored, or raise NotThereError."""
 
     def get_with_etag(self, key: str) -> tuple[bytes, str]:
         """Return the object and the entity tag it had when it was read, for `replace_if`."""
 
     def open(self, key: str) -> BinaryIO:
-        """Return the object as a stream that the caller closes, or raise NotThereError."""
+        """Return the object as a stream that the caller closes, image data in plain; or raise NotThereError."""
 
     def writer(self, key: str) -> AbstractContextManager[VaultWriter]:
         """Store what is written: committed on a clean exit, gone on an exception, never overwriting."""
@@ -82,31 +85,43 @@ class Vault(Protocol):
         """Return what a listing would show for `key`, or None."""
 
     def delete(self, key: str) -> None:
-        """Leave no object under `key`; absent already is fine."""
+        """Leave no object under `key`; absent already is fine. DeleteRefusedError where nothing may be deleted."""
 
     def delete_many(self, keys: Sequence[str]) -> dict[str, str]:
         """Leave no object under any of at most `DELETE_AT_ONCE` keys; return why, for each that is refused."""
 
-    def probe_writable(self, prefix: str = "") -> None:
-        """Return if objects can be written, read back, protected and deleted; else say which cannot."""
+    def probe_writable(self, prefix: str = "") -> str | None:
+        """Return if objects can be written, read back and protected; say so where they cannot be deleted."""
 
     def content_etag(self, etag: str) -> str | None:
         """Return the MD5 of the content when that is what `etag` is, else None."""
 
 
-def probe_writable(vault: Vault, prefix: str = "") -> None:
-    """Return after a probe object was written, read back, not overwritten and deleted."""
-    key = f"{prefix}.probe-{secrets.token_hex(8)}"
-    data = hashlib.sha256(key.encode()).digest()
-    vault.put_bytes(key, data, only_if_absent=True)
+def probe_writable(vault: Vault, prefix: str = "") -> str | None:
+    """Return after a probe object was written, read back, not overwritten and deleted.
+
+    It always has the same key, so that probes do not pile up where deletes are refused; that is returned as a note.
+    """
+    key = f"{prefix}.probe"
+    data = secrets.token_hex(16).encode()
+    vault.put_bytes(key, data)
     try:
         if vault.get_bytes(key) != data:
             raise RefusedError(vault.where, "a probe object reads back other than it was written", _NEXT)
         _require_write_once(vault, key, data)
     finally:
-        vault.delete(key)
-    if vault.head(key) is not None:
+        kept = _why_kept(vault, key)
+    if not kept and vault.head(key) is not None:
         raise RefusedError(vault.where, "a deleted probe object is still there", _NEXT)
+    return kept
+
+
+def _why_kept(vault: Vault, key: str) -> str | None:
+    try:
+        vault.delete(key)
+    except DeleteRefusedError as exc:
+        return f"objects cannot be deleted there ({exc.what}): what is released is overwritten instead"
+    return None
 
 
 def _require_write_once(vault: Vault, key: str, data: bytes) -> None:
@@ -118,4 +133,4 @@ def _require_write_once(vault: Vault, key: str, data: bytes) -> None:
     raise RefusedError(vault.where, what, "use a storage that honours If-None-Match")
 
 
-_NEXT = "give the vault's credentials the right to read, write, list and delete, then rerun"
+_NEXT = "give the vault's credentials the right to read, write and list, then rerun"

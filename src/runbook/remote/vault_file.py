@@ -14,7 +14,15 @@ from pathlib import Path
 from typing import BinaryIO
 
 from runbook.domain.errors import RefusedError
-from runbook.remote.vault import AlreadyThereError, ChangedError, NotThereError, VaultObject, probe_writable
+from runbook.remote.blob_seal import BlobSeal
+from runbook.remote.vault import (
+    AlreadyThereError,
+    ChangedError,
+    NotThereError,
+    VaultObject,
+    VaultWriter,
+    probe_writable,
+)
 
 PARTIAL = ".partial"
 _TRIES = 100
@@ -25,9 +33,10 @@ _MOUNT_OR_MAKE = "mount it, or make it once with mkdir if it is meant to be new,
 class FileVault:
     """A folder whose files are the objects."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, seal: BlobSeal | None = None) -> None:
         """Name the folder; it must be there, else a missing mount would fill the disk below it."""
         self.root = root
+        self.seal = seal or BlobSeal()
 
     @property
     def where(self) -> str:
@@ -58,21 +67,28 @@ class FileVault:
 
     def get_bytes(self, key: str) -> bytes:
         """Return the whole object."""
-        with self.open(key) as file:
+        with self._open_stored(key) as file:
             return file.read()
 
     def get_with_etag(self, key: str) -> tuple[bytes, str]:
         """Return the object and the entity tag of the very file that was read."""
-        with self.open(key) as file:
+        with self._open_stored(key) as file:
             return file.read(), _etag(os.fstat(file.fileno()))
 
     def open(self, key: str) -> BinaryIO:
         """Return the object as a stream."""
+        return self.seal.opened(key, self._open_stored(key), f"{self.where}/{key}")
+
+    def _open_stored(self, key: str) -> BinaryIO:
         with self._errors(key):
             return self._path(key).open("rb")
 
+    def writer(self, key: str) -> AbstractContextManager[VaultWriter]:
+        """Store what is written when the block ends cleanly."""
+        return self.seal.writer(key, self._file_writer(key))
+
     @contextmanager
-    def writer(self, key: str) -> Iterator["FileWriter"]:
+    def _file_writer(self, key: str) -> Iterator[VaultWriter]:
         """Store what is written when the block ends cleanly; only the folder's own errors are renamed."""
         with self._errors(key):
             temporary, file = self._open_partial()
@@ -122,9 +138,9 @@ class FileVault:
                 refused[key] = exc.what
         return refused
 
-    def probe_writable(self, prefix: str = "") -> None:
-        """Return if objects can be written, read back, protected and deleted."""
-        probe_writable(self, prefix)
+    def probe_writable(self, prefix: str = "") -> str | None:
+        """Return if objects can be written, read back and protected."""
+        return probe_writable(self, prefix)
 
     def content_etag(self, etag: str) -> str | None:
         """Return None: a file's tag says which file it is, not what it holds."""

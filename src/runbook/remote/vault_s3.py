@@ -2,14 +2,25 @@
 
 import re
 from collections.abc import Iterator, Sequence
-from contextlib import closing
+from contextlib import AbstractContextManager, closing
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
-from runbook.remote.s3 import list_prefix, s3_errors
+from runbook.remote.blob_seal import BlobSeal
+from runbook.remote.s3 import ForbiddenError, list_prefix, s3_errors
 from runbook.remote.s3_delete import delete_objects
 from runbook.remote.s3_stream import S3Stream
 from runbook.remote.s3_upload import PartPlan, S3Writer
-from runbook.remote.vault import AlreadyThereError, ChangedError, NotThereError, VaultObject, probe_writable
+from runbook.remote.vault import (
+    AlreadyThereError,
+    ChangedError,
+    DeleteRefusedError,
+    NotThereError,
+    VaultObject,
+    VaultWriter,
+    probe_writable,
+)
+from runbook.remote.write_options import WriteOptions, checksum, hides_md5
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -20,11 +31,22 @@ _MD5 = re.compile(r"[0-9a-f]{32}\Z")
 class S3Vault:
     """The objects under one prefix of one bucket."""
 
-    def __init__(self, client: "S3Client", bucket: str, prefix: str = "", *, max_parts: int = 10_000) -> None:
-        """Use `client` for everything; `prefix` may be empty."""
+    def __init__(
+        self,
+        client: "S3Client",
+        bucket: str,
+        prefix: str = "",
+        *,
+        max_parts: int = 10_000,
+        options: WriteOptions | None = None,
+        seal: BlobSeal | None = None,
+    ) -> None:
+        """Use `client` for everything; `prefix` may be empty; write every object with `options`."""
         self.client = client
         self.bucket = bucket
         self.prefix = f"{prefix.strip('/')}/" if prefix.strip("/") else ""
+        self.options = options or WriteOptions()
+        self.seal = seal or BlobSeal()
         self._plan = PartPlan(max_parts=max_parts)
 
     @property
@@ -35,6 +57,7 @@ class S3Vault:
     def put_bytes(self, key: str, data: bytes, *, only_if_absent: bool = False) -> str:
         """Store `data` in one request."""
         condition: dict[str, Any] = {"IfNoneMatch": "*"} if only_if_absent else {}
+        condition |= self._put_options(key, data)
         with s3_errors(self._where(key)):
             answer = self.client.put_object(
                 Bucket=self.bucket, Key=self.full_key(key), Body=data, **condition
@@ -46,7 +69,11 @@ class S3Vault:
         try:
             with s3_errors(self._where(key)):
                 answer = self.client.put_object(
-                    Bucket=self.bucket, Key=self.full_key(key), Body=data, IfMatch=f'"{etag}"'
+                    Bucket=self.bucket,
+                    Key=self.full_key(key),
+                    Body=data,
+                    IfMatch=f'"{etag}"',
+                    **self._put_options(key, data),
                 )
         except (AlreadyThereError, NotThereError) as exc:
             raise ChangedError(
@@ -67,11 +94,20 @@ class S3Vault:
 
     def open(self, key: str) -> BinaryIO:
         """Return the object as a stream."""
-        return cast("BinaryIO", S3Stream(self.client, self.bucket, self.full_key(key)))
+        stored = cast("BinaryIO", S3Stream(self.client, self.bucket, self.full_key(key)))
+        return self.seal.opened(key, stored, self._where(key))
 
-    def writer(self, key: str) -> S3Writer:
+    def writer(self, key: str) -> AbstractContextManager[VaultWriter]:
         """Store what is written when the block ends cleanly."""
-        return S3Writer(self.client, self.bucket, self.full_key(key), only_if_absent=True, plan=self._plan)
+        stored = S3Writer(
+            self.client,
+            self.bucket,
+            self.full_key(key),
+            only_if_absent=True,
+            plan=self._plan,
+            options=self.write_options(key),
+        )
+        return self.seal.writer(key, stored)
 
     def list(self, prefix: str) -> Iterator[VaultObject]:
         """Yield the objects under `prefix` in byte order of their keys."""
@@ -90,21 +126,32 @@ class S3Vault:
 
     def delete(self, key: str) -> None:
         """Leave no object under `key`."""
-        with s3_errors(self._where(key)):
-            self.client.delete_object(Bucket=self.bucket, Key=self.full_key(key))
+        try:
+            with s3_errors(self._where(key)):
+                self.client.delete_object(Bucket=self.bucket, Key=self.full_key(key))
+        except ForbiddenError as exc:
+            raise DeleteRefusedError(exc.where, exc.what, exc.next_step) from exc
 
     def delete_many(self, keys: Sequence[str]) -> dict[str, str]:
         """Leave no object under any of the keys, in one request."""
         refused = delete_objects(self.client, self.bucket, [self.full_key(key) for key in keys])
         return {key.removeprefix(self.prefix): why for key, why in refused.items()}
 
-    def probe_writable(self, prefix: str = "") -> None:
-        """Return if objects can be written, read back, protected and deleted."""
-        probe_writable(self, prefix)
+    def probe_writable(self, prefix: str = "") -> str | None:
+        """Return if objects can be written, read back and protected."""
+        return probe_writable(self, prefix)
 
     def content_etag(self, etag: str) -> str | None:
-        """Return the MD5 when the tag is one: a multipart object's tag is not."""
-        return etag if _MD5.match(etag) else None
+        """Return the MD5 when the tag is one: that of a multipart object, or of one under a KMS key, is not."""
+        return etag if _MD5.match(etag) and not hides_md5(self.write_options("")) else None
+
+    def write_options(self, key: str) -> dict[str, Any]:
+        """Return the arguments with which an object under `key` is written now."""
+        return self.options.of(key, datetime.now(UTC))
+
+    def _put_options(self, key: str, data: bytes) -> dict[str, Any]:
+        """Return the arguments for one put; a bucket may lock state too, by default, and then wants its checksum."""
+        return self.write_options(key) | checksum(data, wanted=self.options.lock is not None)
 
     def full_key(self, key: str) -> str:
         """Return the key in the bucket."""

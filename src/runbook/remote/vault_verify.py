@@ -32,7 +32,7 @@ def verify_vault(place: Place, mode: Mode, budget: Budget | None = None) -> Vaul
 
     Nothing else is changed, but that a point which belongs in the catalogue and is not there is entered.
     """
-    look = look_at(place.vault, place.cluster)
+    look = look_at(place.vault, place.cluster, place.records)
     run = _Run(place, VaultReport(mode, len(look.catalogue.live), notes=list(look.notes)))
     for damage in look.damages:
         run.report.note(damage)
@@ -80,7 +80,7 @@ class _Run:
                 self.report.note(Damage(key, f"{key} is not in the vault any more"))
                 continue
             wanted = wanted.merged(blobs_of(contents.index, entry.id, contents.digests))
-        save_wanted(self._vault, self._cluster, wanted)
+        save_wanted(self._place.records, self._cluster, wanted)
         self._read(listed(self._vault, self._cluster, wanted, self._note_listed))
         self.report.rotation = self._state.rotation.after_all(self._began)
 
@@ -96,7 +96,7 @@ class _Run:
     def read_share(self, look: Look, budget: Budget) -> None:
         """Read the share of all objects that is due, and list what the points need for the looks to come."""
         wanted = needed_images(self._place, look.sound, self.report.note)
-        save_wanted(self._vault, self._cluster, wanted)
+        save_wanted(self._place.records, self._cluster, wanted)
         rotation, arc, size = self._state.rotation, budget.arc, budget.bytes
         note: Callable[[WantedBlob, Damage], None] = self._note_listed
         go_on = _Until(budget.seconds)
@@ -149,7 +149,7 @@ class _Run:
             after = state.after((self.report.mode, self._began), found, retired)
             return State(self.report.rotation, after.records)
 
-        change_state(self._vault, self._cluster, change)
+        change_state(self._place.records, self._cluster, change)
         return self.report
 
     def _forget(self, by_point: Mapping[str, Sequence[Damage]]) -> None:
@@ -202,7 +202,7 @@ class _Until:
 def verify_one(place: Place, manifest: Manifest, *, full: bool = False) -> VerifyReport:
     """Return what is wrong with one point, opened and proven, and leave it on record; `full` reads its blobs too."""
     began = place.now()
-    look = look_at(place.vault, place.cluster)
+    look = look_at(place.vault, place.cluster, place.records)
     report = verify_point(place.vault, manifest, place.identity(), full=full)
     known = {damage.key for damage in report.damages}
     report.damages += [d for d in look.damages if d.point == manifest.id and d.key not in known]
@@ -214,5 +214,5 @@ def verify_one(place: Place, manifest: Manifest, *, full: bool = False) -> Verif
         mode = Mode.FULL if full else Mode.POINT
         return state.after((mode, began), {manifest.id: (*report.damages, *before)})
 
-    change_state(place.vault, place.cluster, change)
+    change_state(place.records, place.cluster, change)
     return report

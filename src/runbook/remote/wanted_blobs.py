@@ -11,6 +11,7 @@ from typing import NamedTuple
 import zstandard
 
 from runbook.domain.image_index import Held, IndexEntry
+from runbook.domain.sealed_blobs import plain_key
 from runbook.domain.snapshot import digest_of_key
 from runbook.remote.packed_lines import PackedLines, unpacked
 from runbook.remote.vault import NotThereError, Vault
@@ -24,17 +25,18 @@ class WantedBlob(NamedTuple):
     kept: str  # the MD5 of its content where it is known
     sha256: str  # the digest of its content where it is known
     point: str
+    stored: int = 0  # bytes in the vault, where they are not `size`: of an encrypted blob
 
     def to_line(self) -> str:
         """Return it as one line."""
         sha256 = "" if digest_of_key(self.key) else self.sha256
-        return f"{self.key}\t{self.size}\t{self.kept}\t{sha256}\t{self.point}"
+        return f"{self.key}\t{self.size}\t{self.kept}\t{sha256}\t{self.point}\t{self.stored}"
 
     @classmethod
     def from_line(cls, line: str) -> "WantedBlob":
         """Return the blob that `to_line` wrote; a ValueError says that it is none."""
-        key, size, kept, sha256, point = line.split("\t")
-        return cls(key, int(size), kept, sha256 or _promised(key), point)
+        key, size, kept, sha256, point, stored = line.split("\t")
+        return cls(key, int(size), kept, sha256 or _promised(key), point, int(stored))
 
 
 class WantedBlobs:
@@ -61,8 +63,14 @@ def blobs_of(index: Iterable[IndexEntry], point: str, digests: Mapping[str, str]
     """Yield the blobs of an index; `digests` has those of id-named blobs by their id."""
     for entry in index:
         if entry.held is Held.BLOB:
-            sha256 = entry.sha256 or _promised(entry.key) or digests.get(entry.key.rpartition("/")[2], "")
-            yield WantedBlob(entry.key, entry.size, entry.kept, sha256.removeprefix("sha256:"), point)
+            sha256 = entry.sha256 or _promised(entry.key) or digests.get(id_of(entry.key), "")
+            digest = sha256.removeprefix("sha256:")
+            yield WantedBlob(entry.key, entry.size, entry.kept, digest, point, entry.stored)
+
+
+def id_of(key: str) -> str:
+    """Return how the registry names the blob that is kept under `key`."""
+    return plain_key(key).rpartition("/")[2]
 
 
 def save_wanted(vault: Vault, cluster: str, wanted: WantedBlobs) -> None:
@@ -99,7 +107,8 @@ def _one_of(same: list[WantedBlob]) -> WantedBlob:
     newest = max(same, key=lambda blob: blob.point)
     kept = newest.kept or next((blob.kept for blob in same if blob.kept), "")
     sha256 = newest.sha256 or next((blob.sha256 for blob in same if blob.sha256), "")
-    return newest._replace(kept=kept, sha256=sha256)
+    stored = newest.stored or next((blob.stored for blob in same if blob.stored), 0)
+    return newest._replace(kept=kept, sha256=sha256, stored=stored)
 
 
 def _promised(key: str) -> str:

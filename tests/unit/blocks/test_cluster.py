@@ -180,6 +180,22 @@ def test_a_secret_written_into_the_file_is_refused_and_not_repeated(tmp_path: Pa
             lambda d: d["vault"].pop("access_key"),
             "vault.access_key: is missing beside secret_key; give both, or neither",
         ),
+        (
+            lambda d: d["vault"].update(url="file:///srv/points"),
+            "vault.object_lock: a folder cannot lock its files; take an s3:// vault, or leave it out",
+        ),
+        (
+            lambda d: d["vault"]["object_lock"].update(days=0),
+            "vault.object_lock.days: Input should be greater than or equal to 1",
+        ),
+        (
+            lambda d: d["vault"]["object_lock"].update(days=36500),
+            "vault.object_lock.days: Input should be less than or equal to 3650",
+        ),
+        (
+            lambda d: d["vault"]["object_lock"].update(mode="strict"),
+            "vault.object_lock.mode: Input should be 'governance' or 'compliance'",
+        ),
     ],
 )
 def test_each_mistake_is_told_in_words(

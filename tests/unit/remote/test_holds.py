@@ -7,7 +7,7 @@ from runbook.domain.errors import MismatchError, NotReadyError
 from runbook.domain.holds import HoldRecord
 from runbook.remote import holds
 from runbook.remote.holds import current_hold, hold, hold_key, release
-from runbook.remote.vault import AlreadyThereError
+from runbook.remote.vault import AlreadyThereError, DeleteRefusedError
 from runbook.remote.vault_file import FileVault
 from tests.fakes.scheduler import GC, LICENCE, SATURDAY, FakeScheduler
 
@@ -101,3 +101,21 @@ def test_a_registry_that_does_not_take_its_schedule_back_is_a_mismatch_and_stays
     with pytest.raises(MismatchError, match="onlinegc is never and was"):
         release(vault, "prod", scheduler)
     assert vault.head(hold_key("prod")) is not None
+
+
+class AppendOnlyVault(FileVault):
+    """A folder in which nothing may be deleted."""
+
+    def delete(self, key: str) -> None:
+        raise DeleteRefusedError(f"{self.where}/{key}", "it is append-only", "nothing")
+
+
+def test_where_nothing_may_be_deleted_a_hold_is_released_and_the_next_one_is_taken(tmp_path: Path) -> None:
+    vault, scheduler = AppendOnlyVault(tmp_path), FakeScheduler()
+    for owner in ("run-1", "run-2"):
+        hold(vault, "prod", scheduler, record(owner), (GC,))
+        assert current_hold(vault, "prod") == record(owner)
+        assert release(vault, "prod", scheduler) == record(owner)
+        assert current_hold(vault, "prod") is None
+    assert scheduler.rows[GC] == SATURDAY
+    assert release(vault, "prod", scheduler) is None

@@ -1,15 +1,19 @@
 import io
 import tarfile
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
 from blocks.connection import ClusterConnection
 from runbook.domain.disaster import Unfinished
 from runbook.domain.errors import InvalidConfigError, MismatchError, RefusedError
+from runbook.domain.escrow import EscrowProbe
 from runbook.domain.metadata import expected_tables
 from runbook.domain.versions import parse_version
-from runbook.remote.encryption import generate_identity
+from runbook.remote.encryption import generate_identity, recipient_of
+from runbook.remote.escrow import prove_identity, record_probe
 from runbook.remote.unfinished import note_begun, unfinished_restore
 from tasks.recovery_points import Begun, begin_point, check_vault, stream_metadata
 from tests.fakes.cluster_connection import FakeCluster
@@ -134,3 +138,58 @@ def test_a_point_that_is_not_proven_leaves_the_older_restore_on_record(cluster: 
     with pytest.raises(MismatchError):
         stream_metadata.fn(cluster, begin_point.fn(cluster))
     assert unfinished_restore(cluster.vault, "lab")
+
+
+@pytest.fixture
+def escrow(cluster: FakeCluster) -> SecretStr:
+    """The identity of a second recipient, which no machine has."""
+    cluster.replicas = [alive(1)]
+    identity, recipient = generate_identity()
+    cluster.settings.vault.recipients.append(recipient)
+    return identity
+
+
+def test_a_recipient_whose_key_never_opened_a_point_is_a_warning_until_it_did(
+    cluster: FakeCluster, escrow: SecretStr
+) -> None:
+    point = take_point(cluster)
+    found, _ = check_vault.fn(cluster)
+    assert (found.level, found.where) == ("warning", f"recipient {recipient_of(escrow)}")
+    assert found.what == "its identity was never proven to open a recovery point"
+    assert "runbook points escrow-probe --identity file:PATH" in found.next_step
+    then = datetime.now(UTC) - timedelta(days=179)
+    record_probe(cluster.vault, "lab", prove_identity(cluster.vault, point, escrow, point.objects, then))
+    assert [finding.level for finding in check_vault.fn(cluster)] == ["ok"]
+    cluster.settings.vault.escrow_probe_days = 178
+    assert "more than 178 days ago" in check_vault.fn(cluster)[0].what
+
+
+def test_a_configured_escrow_identity_is_proven_with_each_backup(
+    cluster: FakeCluster, escrow: SecretStr
+) -> None:
+    cluster.escrow_identity = escrow
+    point = take_point(cluster)
+    probe = cluster.vault.get_bytes(f"lab/escrow/{recipient_of(escrow)}.json")
+    assert EscrowProbe.from_json(probe).point == point.id
+    cluster.escrow_identity = None
+    assert [finding.level for finding in check_vault.fn(cluster)] == ["ok"]
+
+
+def test_an_escrow_identity_that_opens_nothing_stops_the_backup_before_the_point_counts(
+    cluster: FakeCluster, escrow: SecretStr
+) -> None:
+    cluster.escrow_identity, stranger = generate_identity()
+    with pytest.raises(RefusedError, match=f"{stranger}, for which the point was not encrypted"):
+        take_point(cluster)
+    assert not any(key.endswith("manifest.json") for key in stored(cluster))
+    assert ("blocks", "vault.escrow_identity") in [(f.level, f.where) for f in check_vault.fn(cluster)]
+
+
+def test_each_identity_alone_opens_every_part(cluster: FakeCluster, escrow: SecretStr) -> None:
+    point = take_point(cluster)
+    now = datetime.now(UTC)
+    for identity in (cluster.identity, escrow):
+        assert prove_identity(cluster.vault, point, identity, sorted(point.objects), now).point == point.id
+    stranger, _ = generate_identity()
+    with pytest.raises(RefusedError, match="not encrypted"):
+        prove_identity(cluster.vault, point, stranger, sorted(point.objects), now)

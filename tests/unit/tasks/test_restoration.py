@@ -3,12 +3,15 @@ from pathlib import Path
 
 import pytest
 
+from runbook.domain.access import Role
 from runbook.domain.disaster import Unfinished
 from runbook.domain.errors import MismatchError, RefusedError
 from runbook.domain.plans import Action
 from runbook.domain.recovery import METADATA, Manifest, blobs_prefix, part_key
 from runbook.domain.restore_plan import Loss, Verified
 from runbook.remote.unfinished import note_begun, unfinished_restore
+from runbook.remote.vault_file import FileVault
+from tasks.holds import restore_schedules
 from tasks.restoration import (
     choose_point,
     finish_restore,
@@ -160,3 +163,17 @@ def test_a_restore_is_on_record_until_it_is_proven(cluster: FakeCluster, point: 
     note_begun(cluster.vault, "lab", Unfinished(point.id, point.replica_id))
     finish_restore.fn(cluster)
     assert unfinished_restore(cluster.vault, "lab") is None
+
+
+def test_a_point_is_read_with_the_restorers_credentials_alone(
+    cluster: FakeCluster, point: Manifest, tmp_path: Path
+) -> None:
+    kept, cluster.vault = cluster.vault, FileVault(tmp_path / "without the writer there is no vault")
+    cluster.vault_as = lambda role: {Role.RESTORER: kept}[role]  # type: ignore[method-assign]
+    assert choose_point.fn(cluster, None) == point
+    verify_chosen.fn(cluster, point)
+    cluster.storage.objects.clear()
+    restore_images.fn(cluster, point)
+    restore_metadata.fn(cluster, point)
+    restore_schedules.fn(cluster, point)
+    assert cluster.bootstrapper.loaded
