@@ -273,7 +273,8 @@ def seal_point(
     if escrow := cluster.escrow_identity:
         probe = prove_identity(cluster.vault, manifest, escrow, (SIDECAR, INDEX), datetime.now(UTC))
         record_probe(cluster.vault, cluster.name, probe)
-    _lock(cluster, manifest, images)
+    if done := lock_point(cluster.vault, manifest, images.index, datetime.now(UTC)):
+        get_run_logger().info("%s: %s", cluster.vault.where, done)
     return manifest
 
 
@@ -289,18 +290,6 @@ def publish_point(cluster: ClusterConnection, manifest: Manifest) -> Manifest:
     if left := note_outlived(cluster.vault, cluster.name, manifest.id):
         get_run_logger().info("%s: the restore of %s is no longer unfinished", cluster.name, left.point)
     return manifest
-
-
-def _lock(cluster: ClusterConnection, manifest: Manifest, images: PassResult) -> None:
-    """Leave all that the point is made of locked for as long as it needs, where locks are configured."""
-    if done := lock_point(cluster.vault, manifest, images.index, datetime.now(UTC)):
-        get_run_logger().info(
-            "%s: locked; %s blobs, %s looked at, %s extended",
-            cluster.vault.where,
-            done.blobs,
-            done.looked_at,
-            done.extended,
-        )
 
 
 def _require_sound(cluster: ClusterConnection, manifest: Manifest) -> None:

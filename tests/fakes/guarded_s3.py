@@ -49,6 +49,7 @@ class GuardedS3:
     application: Application
     url: str = ""
     grants: dict[str, frozenset[str]] = field(default_factory=dict)
+    refuse_extensions: bool = False  # no lock can be changed
     requests: list[str] = field(default_factory=list)  # method, path and query of each
     _clients: dict[str, "S3Client"] = field(default_factory=dict)
     _uploads: dict[str, tuple[str, str]] = field(default_factory=dict)  # the lock of each object under way
@@ -89,6 +90,8 @@ class GuardedS3:
         """Tell whether a lock would end earlier than it does, by one who may not do that."""
         if environ["REQUEST_METHOD"] != "PUT" or "retention" not in query:
             return False
+        if self.refuse_extensions:
+            return True
         body = environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"]))
         environ["wsgi.input"] = io.BytesIO(body)
         mode, until = (_tag(body.decode(), name) for name in ("Mode", "RetainUntilDate"))

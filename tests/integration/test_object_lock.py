@@ -199,6 +199,14 @@ def test_a_part_that_is_not_locked_is_named(s3: GuardedS3) -> None:
         lock_point(vault_in(s3, bucket), manifest, (), NOW)
 
 
+def test_a_manifest_that_is_not_locked_is_named(s3: GuardedS3) -> None:
+    bucket = s3.new_bucket()
+    manifest = point(vault_in(s3, bucket, lock=None))
+    publish(vault_in(s3, bucket, lock=None), manifest)
+    with pytest.raises(MismatchError, match=r"manifest.json: it is not locked, and .* was asked"):
+        require_manifest_locked(vault_in(s3, bucket), manifest)
+
+
 def test_a_bucket_without_object_lock_is_found(s3: GuardedS3, vault: S3Vault) -> None:
     assert [found.level for found in check_lock(vault)] == [Level.OK]
     require_lockable(vault)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from runbook.domain.image_index import Held, IndexEntry
 from runbook.domain.metadata_rows import Descriptor, References, Tag
+from runbook.domain.sealed_blobs import plain_key
 from runbook.domain.snapshot import blob_key, id_key
 
 
@@ -108,7 +109,7 @@ def _tick_off(walk: _Walk, index: Iterable[IndexEntry]) -> tuple[int, int]:
     for entry in index:
         if entry.held is not Held.BLOB:
             continue
-        digest = digest_of.get(entry.key)
+        digest = digest_of.get(plain_key(entry.key))
         if digest is None:
             orphans += 1
             continue

@@ -28,6 +28,9 @@ class LockedBlobs:
     looked_at: int = 0
     extended: int = 0
 
+    def __str__(self) -> str:
+        return f"{self.blobs} blobs are locked, {self.looked_at} looked at, {self.extended} extended"
+
 
 def lock_point(
     vault: Vault, manifest: Manifest, index: Iterable[IndexEntry], now: datetime
