@@ -17,10 +17,11 @@ from runbook.domain.retention import (
     plan_retention,
 )
 from runbook.remote.locks import HeldLock
+from runbook.remote.needed import Needed, note_needed
 from runbook.remote.pins import read_pins
 from runbook.remote.prune import measure_skew, remove_point, skew_without_a_write, survey_points
 from runbook.remote.recovery_points import list_points
-from runbook.remote.sweep import Needed, Swept, note_needed, sweep_blobs
+from runbook.remote.sweep import Swept, sweep_blobs
 from runbook.remote.unfinished import unfinished_restore
 from tasks.policy import step
 

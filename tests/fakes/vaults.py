@@ -23,6 +23,12 @@ class _Around:
         return getattr(self.vault, name)
 
 
+class _Untouchable(_Around):
+    def __getattr__(self, name: str) -> Any:
+        assert name in {"where", "list", "head", "get_bytes", "get_with_etag", "open", "content_etag"}, name
+        return getattr(self.vault, name)
+
+
 class _Locked(_Around):
     def __init__(self, vault: Vault, words: Sequence[str]) -> None:
         super().__init__(vault)
@@ -76,6 +82,11 @@ class _Meanwhile(_Around):
             return inner(key, *args, **options)
 
         return called
+
+
+def untouchable(vault: Vault) -> Vault:
+    """Return the vault as one that fails the test when anything is written or deleted."""
+    return cast("Vault", _Untouchable(vault))
 
 
 def refusing(vault: Vault, *words: str) -> Vault:

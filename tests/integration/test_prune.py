@@ -25,12 +25,13 @@ from runbook.remote import sweep
 from runbook.remote.catalogue import read_catalogue
 from runbook.remote.encryption import generate_identity
 from runbook.remote.image_index import read_index, write_index
+from runbook.remote.needed import Needed, note_needed
 from runbook.remote.prune import Removal, remove_point
 from runbook.remote.recovery_points import list_points, publish
 from runbook.remote.s3 import connect
 from runbook.remote.snapshot import take_pass
 from runbook.remote.storage import S3Storage
-from runbook.remote.sweep import Needed, Swept, note_needed, sweep_blobs
+from runbook.remote.sweep import Swept, sweep_blobs
 from runbook.remote.vault import Vault
 from runbook.remote.vault_file import FileVault
 from runbook.remote.vault_s3 import S3Vault

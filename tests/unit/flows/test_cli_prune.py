@@ -1,4 +1,5 @@
 import json
+import shlex
 from typing import Any
 
 import pytest
@@ -6,10 +7,12 @@ from typer.testing import CliRunner
 
 from flows import cli, cli_points, cli_prune
 from flows.prune import prune
+from lab.paths import ROOT
 from runbook.domain.errors import InvalidConfigError, RefusedError
 from runbook.domain.recovery import MANIFEST, part_key
 from runbook.domain.report import Report
 from runbook.remote.pins import pin, read_pins
+from tests.e2e.test_docs import commands_of, why_not_shown
 from tests.fakes.cluster_connection import FakeCluster
 from tests.fakes.many_points import confirmed, points_of
 
@@ -66,3 +69,16 @@ def test_a_point_is_pinned_shown_and_unpinned_though_it_is_gone(cluster: FakeClu
 def test_only_a_pin_that_is_there_can_be_taken_away(cluster: FakeCluster, command: Any) -> None:
     pin(cluster.vault, "lab", points_of(cluster)[0], "Ada")
     assert isinstance(command("unpin", points_of(cluster)[1]).exception, RefusedError)
+
+
+def test_the_operator_page_shows_what_the_commands_print(cluster: FakeCluster, command: Any) -> None:
+    page = (ROOT / "docs" / "retention.md").read_text(encoding="utf-8")
+    oldest = points_of(cluster)[-1]
+    for shown in commands_of(page):
+        assert shown.line.startswith("runbook points ")
+        assert shown.line.endswith(' --cluster "$CLUSTER"')
+        line = shown.line.removesuffix(' --cluster "$CLUSTER"').replace("20261120", oldest)
+        done = command(*shlex.split(line)[2:])
+        assert done.exit_code == 0, done.output
+        assert why_not_shown(shown.shown, done.stdout) is None, done.stdout
+    assert len(points_of(cluster)) == 2

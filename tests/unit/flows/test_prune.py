@@ -13,7 +13,7 @@ from runbook.remote.encryption import generate_identity
 from tests.fakes.cluster_connection import FakeCluster
 from tests.fakes.many_points import confirmed, points_of
 from tests.fakes.runs import DirectRun
-from tests.fakes.vaults import refusing
+from tests.fakes.vaults import refusing, untouchable
 
 
 def did(report: Report) -> list[tuple[str, str]]:
@@ -21,9 +21,8 @@ def did(report: Report) -> list[tuple[str, str]]:
 
 
 def test_without_confirmation_pruning_shows_what_would_go_and_touches_nothing(cluster: FakeCluster) -> None:
-    before = list(cluster.vault.list(""))
+    cluster.vault = untouchable(cluster.vault)  # type: ignore[assignment]
     report = prune.fn("lab")
-    assert list(cluster.vault.list("")) == before
     assert report.state == "planned, nothing was touched"
     assert report.plan
     assert [step.action for step in report.plan.steps] == ["keep", "keep", "remove", "remove", "remove"]
@@ -48,11 +47,9 @@ def test_confirmed_pruning_removes_point_by_point_and_then_sweeps(cluster: FakeC
 
 
 def test_a_plan_touches_nothing_whatever_is_confirmed(cluster: FakeCluster) -> None:
-    ids = confirmed(cluster)
-    before = list(cluster.vault.list(""))
-    report = prune.fn("lab", plan_only=True, confirm=True)
-    assert (list(cluster.vault.list("")), points_of(cluster)) == (before, ids)
-    assert report.notes == []
+    confirmed(cluster)
+    cluster.vault = untouchable(cluster.vault)  # type: ignore[assignment]
+    assert prune.fn("lab", plan_only=True, confirm=True).notes == []
 
 
 def test_what_stays_is_read_before_anything_goes(cluster: FakeCluster) -> None:
@@ -189,9 +186,8 @@ def test_deletions_that_the_vault_refuses_fail_no_backup_and_are_in_its_report(c
 
 def test_the_plan_of_a_backup_names_the_removals_that_would_come(cluster: FakeCluster) -> None:
     ids = confirmed(cluster)
-    before = list(cluster.vault.list(""))
+    cluster.vault = untouchable(cluster.vault)  # type: ignore[assignment]
     report = backup.fn("lab", plan_only=True)
-    assert list(cluster.vault.list("")) == before
     assert report.plan
     assert [(step.action, step.where) for step in report.plan.steps[-4:]] == [
         *(("remove", identifier) for identifier in ids[1:]),
