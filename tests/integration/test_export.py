@@ -256,6 +256,8 @@ def test_damage_in_the_vault_is_never_exported(vault: Vault, tmp_path: Path) -> 
     manifest, to = plain(vault, tmp_path)
     keys = {e.path: e.key for e in read_index(vault, part_key(CLUSTER, manifest.id, INDEX), IDENTITY)}
     path = blob_path(LAYERS[1])
+    export(vault, manifest, to)
+    (to / "images" / path).unlink()
     vault.put_bytes(f"{CLUSTER}/{keys[path]}", b"!" + LAYERS[1][1:])
     with pytest.raises(MismatchError, match="the index says 300 and"):
         export(vault, manifest, to)

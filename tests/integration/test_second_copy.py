@@ -19,12 +19,24 @@ from runbook.remote.s3 import connect
 from runbook.remote.second_copy import PointCopy
 from runbook.remote.snapshot import CopyLimits
 from runbook.remote.snapshot_restore import restore_blobs
+from runbook.remote.storage import S3Storage
 from runbook.remote.vault import Vault
 from runbook.remote.vault_file import FileVault
 from runbook.remote.vault_s3 import S3Vault
 from tests.fakes.failing_vault import CrashError, Dies, FailingVault, ReadOnlyVault
 from tests.fakes.memory_storage import MemoryStorage
-from tests.fakes.published_points import CLUSTER, CONFIG, IDENTITY, LAYERS, RECIPIENT, TREE, publish_point
+from tests.fakes.metadata_archive import digest_of
+from tests.fakes.published_points import (
+    CLUSTER,
+    CONFIG,
+    IDENTITY,
+    LAYERS,
+    RECIPIENT,
+    ROWS,
+    TREE,
+    publish_point,
+)
+from tests.fakes.stored_images import id_path
 from tests.integration.recovery_fixtures import Endpoint, s3_endpoint
 
 BLOBS = 4
@@ -237,6 +249,38 @@ def test_where_the_server_does_not_copy_between_two_accounts_data_is_streamed(
     buckets.copy(limits=ONE_AFTER_ANOTHER)
     assert len(asked) == 1
     assert content(buckets.target) == content(buckets.source)
+
+
+def test_a_blob_that_the_server_finds_changed_is_a_finding_and_not_streamed(endpoint: Endpoint) -> None:
+    client = connect(endpoint.settings)
+
+    def refuse(model: Any, **_: Any) -> Any:
+        answer = {"Error": {"Code": "PreconditionFailed"}, "ResponseMetadata": {"HTTPStatusCode": 412}}
+        return SimpleNamespace(status_code=412), answer
+
+    client.meta.events.register("before-call.s3.CopyObject", refuse)
+    buckets = filled(bucket(endpoint), S3Vault(client, endpoint.new_bucket()))
+    with pytest.raises(MismatchError, match="is no longer what was listed"):
+        buckets.copy()
+    assert content(buckets.target) == {}
+
+
+def test_a_blob_without_a_digest_is_streamed_against_its_entity_tag(
+    endpoint: Endpoint, elsewhere: Endpoint
+) -> None:
+    blobs = [{"sha256sum": digest_of(data), "id": f"{n}f-x"} for n, data in enumerate((CONFIG, *LAYERS))]
+    here, storage = endpoint.new_bucket(), S3Storage(endpoint.client, endpoint.new_bucket())
+    for row, data in zip(blobs, (CONFIG, *LAYERS), strict=True):
+        storage.put_bytes(id_path(row["id"]), data)
+    source = S3Vault(endpoint.client, here)
+    site = Site(source, bucket(elsewhere), publish_point(source, storage, rows={**ROWS, "blobs": blobs}))
+    key = f"{CLUSTER}/blobs/id/1f/1f-x"
+    source.put_bytes(key, b"!" + LAYERS[0][1:])
+    with pytest.raises(MismatchError, match=f"{key} has the MD5"):
+        site.copy()
+    assert site.target.head(key) is None
+    source.put_bytes(key, LAYERS[0])
+    assert (site.copy().copied, points_in(site.target)) == (1, [site.manifest.id])
 
 
 def test_a_blob_that_is_there_with_another_size_is_a_finding_and_stays(site: Site) -> None:

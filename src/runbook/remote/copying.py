@@ -78,9 +78,9 @@ class InBucket(Protocol):
         """Return the key in the bucket."""
 
 
-def copier_between(source: Readable, target: Writable) -> Copier:
-    """Return the cheapest way to copy from `source` to `target`."""
-    streamed = StreamedCopier(source, target)
+def copier_between(source: Readable, target: Writable, streamed: Copier | None = None) -> Copier:
+    """Return the cheapest way to copy from `source` to `target`; `streamed` is how data goes through here."""
+    streamed = streamed or StreamedCopier(source, target)
     if _in_bucket(source) and _in_bucket(target) and _one_server(source, target):
         return CheapestCopier(ServerSideCopier(source, target), streamed)
     return streamed

@@ -29,6 +29,7 @@ from runbook.remote.copying import Copier, StreamedCopier, Wanted, copier_betwee
 from runbook.remote.image_index import ImageIndex, parse_index
 from runbook.remote.recovery_verify import VerifyReport, verify_part, verify_point
 from runbook.remote.snapshot import SAY_EVERY, CopyLimits
+from runbook.remote.tagged_copy import TaggedCopier
 from runbook.remote.vault import AlreadyThereError, ChangedError, NotThereError, Vault
 
 _NAMED = 3  # findings that an error repeats; all are in the log
@@ -116,8 +117,8 @@ class _BlobCopy:
 
     def __init__(self, point: PointCopy) -> None:
         self._point, self._cluster = point, point.manifest.cluster
-        self._streamed = StreamedCopier(point.source, point.target)
-        self._copier: Copier = copier_between(point.source, point.target)
+        self._streamed: Copier = TaggedCopier(point.source, point.target)
+        self._copier = copier_between(point.source, point.target, self._streamed)
         self._done, self._findings = Copied(), list[str]()
 
     def run(self, index: ImageIndex, limits: CopyLimits) -> tuple[Copied, list[str]]:

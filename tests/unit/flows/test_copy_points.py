@@ -1,14 +1,20 @@
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from prefect import Task
 
+from blocks.connection import ClusterConnection
 from flows.copy_points import copy_points
+from flows.preflight import look
+from flows.run import Run
 from runbook.domain.errors import InvalidConfigError, RefusedError
 from runbook.domain.recovery import Manifest
 from runbook.domain.report import Report
 from runbook.remote.copies_held import ids_in
-from tests.fakes.direct_steps import direct_steps
+from tasks.copies import check_copies
+from tests.fakes.direct_steps import Done, direct_steps
 from tests.fakes.memory_storage import MemoryStorage
 from tests.fakes.published_points import CLUSTER, TREE, publish_point
 from tests.fakes.vault_site import VaultSite
@@ -107,3 +113,21 @@ def test_a_name_that_is_no_copys_is_an_invalid_argument(site: VaultSite) -> None
 def test_copies_without_any_verified_point_are_a_failure(site: VaultSite) -> None:
     with pytest.raises(RefusedError, match="it holds no verified recovery point"):
         copy(site)
+
+
+def test_every_runbooks_first_look_tells_which_copy_lacks_the_newest_point(
+    site: VaultSite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish(site, hour=1)
+    copy(site, to="usb")
+
+    def submit(task: Task[..., Any], cluster: ClusterConnection, *_: object) -> Done:
+        return Done(task.fn(cluster) if task is check_copies else ())  # only vaults are left
+
+    monkeypatch.setattr(Task, "submit", submit)
+    with Run("check", str(site.file)) as run:
+        look(run)
+    assert [(found.where, found.level) for found in run.report.findings] == [
+        ("copy offsite", "warning"),
+        ("copy usb", "ok"),
+    ]
