@@ -126,7 +126,7 @@ class _Pass:
     ) -> None:
         self._storage, self._vault, self._cluster = ends
         self._pool, self._bulk, self._limits = pool, bulk, limits
-        self._single = copier_between(self._storage, self._vault)
+        self._single = copier_between(self._storage, self._vault, limits.pace)
         self._slots: deque[_Slot] = deque()
         self._tag: _TagFolder | None = None
         self._say_at = time.monotonic() + SAY_EVERY
