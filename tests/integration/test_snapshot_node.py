@@ -7,21 +7,23 @@ from pathlib import Path
 import pytest
 
 from runbook.domain.errors import RefusedError, UnreachableError
+from runbook.domain.image_index import IndexEntry
 from runbook.domain.snapshot import StoredObject
 from runbook.remote.copy_limits import CopyLimits
 from runbook.remote.snapshot import PassResult, take_pass
+from runbook.remote.snapshot_restore import restore_blobs
 from runbook.remote.ssh import SshConnection, SshTarget
 from runbook.remote.ssh_command import SshCommand
 from runbook.remote.storage_tree import TreeStorage
 from runbook.remote.vault import Vault
 from runbook.remote.vault_file import FileVault
 from runbook.remote.vault_s3 import S3Vault
-from tests.fakes.folder_tree import write_tree
+from tests.fakes.folder_tree import read_tree, write_tree
 from tests.fakes.stored_images import ROOT, blob_path, id_path, tree_of
 from tests.integration.real_sshd import real_sshd
 from tests.integration.recovery_fixtures import Endpoint, s3_endpoint
 
-LAYERS = [f"layer {number} ".encode() * 500 for number in range(300)] + [b"", b"large" * 1_000_000]
+LAYERS = [f"layer {number} ".encode() * 500 for number in range(60)] + [b"", b"large" * 500_000]
 TREE = tree_of("org/app", {"v1": [b"{1}", b"{2}"], "v1-rc": [b"{3}"]}, LAYERS) | {
     id_path("abcd"): b"named by an id",
     f"{ROOT}/repositories/org/app/_uploads/0c8c/data": b"half a layer",
@@ -158,9 +160,57 @@ def test_a_connection_that_is_lost_midway_fails_the_pass(
     class Cutting(TreeStorage):
         def list_objects(self) -> Iterator[StoredObject]:
             for number, seen in enumerate(super().list_objects()):
-                if number == 200:
+                if number == 40:
                     node.connection.close()
                 yield seen
 
     with pytest.raises(UnreachableError, match="connection was lost"):
         take_pass(Cutting(storage._machine, lambda: storage.root, "node"), folder, "prod")
+
+
+def test_an_emptied_node_is_filled_again_by_one_command(
+    storage: TreeStorage, vault: Vault, node: CountingNode, tmp_path: Path
+) -> None:
+    taken = take_pass(storage, vault, "prod")
+    (tmp_path / "new").mkdir()
+    target = TreeStorage(lambda: node, lambda: f"{tmp_path}/new", "node:/new")
+    node.programs.clear()
+    restore_blobs(taken.index, vault, "prod", target)
+    assert read_tree(tmp_path / "new") == KEPT
+    assert len(node.programs) == 3  # two that list, one that unpacks
+    again = restore_blobs(taken.index, vault, "prod", target)
+    assert (again.skipped, again.written) == (
+        len(KEPT) - 2,
+        2,
+    )  # of `health` and the odd name nothing is proven
+
+
+def test_a_restore_that_was_cut_off_is_finished_by_the_next(
+    storage: TreeStorage, folder: FileVault, node: CountingNode, target: SshTarget, tmp_path: Path
+) -> None:
+    taken = take_pass(storage, folder, "prod")
+    (tmp_path / "new").mkdir()
+
+    def cutting() -> Iterator[IndexEntry]:
+        for number, entry in enumerate(taken.index):
+            if number == 50:
+                node.connection.close()
+            yield entry
+
+    filled = TreeStorage(lambda: node, lambda: f"{tmp_path}/new", "node:/new")
+    with pytest.raises((UnreachableError, RefusedError)):
+        restore_blobs(cutting(), folder, "prod", filled)
+    again = CountingNode(target)
+    with closing(again.connection):
+        restore_blobs(
+            taken.index, folder, "prod", TreeStorage(lambda: again, lambda: f"{tmp_path}/new", "node:/new")
+        )
+    assert read_tree(tmp_path / "new") == KEPT
+
+
+def test_a_disk_that_is_full_is_named(storage: TreeStorage, folder: FileVault, node: CountingNode) -> None:
+    taken = take_pass(storage, folder, "prod")
+    with pytest.raises(RefusedError, match=r"No space left|Read-only|Permission denied|Cannot"):
+        restore_blobs(
+            taken.index, folder, "prod", TreeStorage(lambda: node, lambda: "/proc/self", "node:/proc")
+        )
