@@ -138,7 +138,8 @@ class ClusterConnection:
         folder = vault.url.removeprefix("file://")
         if vault.url.startswith("file://") and not Path(folder).is_dir():
             raise RefusedError(vault.url, "there is no such folder", "mount it, or make it, then run again")
-        return open_vault(vault.url, vault.reached_in(vault.region or "us-east-1"))
+        s3 = vault.reached_in(vault.region or "us-east-1")
+        return open_vault(vault.url, s3, max_parts=vault.limits.max_parts)
 
     @cached_property
     def identity(self) -> SecretStr:

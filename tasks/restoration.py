@@ -106,7 +106,8 @@ def restore_images(cluster: ClusterConnection, point: Manifest) -> Step:
     """Leave every object of the point in the storage; what is there already is kept."""
     if isinstance(cluster.storage, VolumeStorage):
         cluster.storage.make(point.replica_id)
-    result = restore_blobs(_index(cluster, point), cluster.vault, cluster.name, cluster.storage)
+    limits = cluster.settings.vault.limits.copying
+    result = restore_blobs(_index(cluster, point), cluster.vault, cluster.name, cluster.storage, limits)
     what = f"{result.copied} blobs ({result.copied_bytes / 1e6:.1f} MB) and {result.written} links"
     done = Step(
         Action.RESTORE_IMAGES, cluster.storage.where, what, f"{result.skipped} objects were there already"

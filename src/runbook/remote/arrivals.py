@@ -1,6 +1,7 @@
 """Objects that arrive one after another in one stream, on their way into a vault: several are stored at once."""
 
 import io
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from threading import Semaphore
 from types import TracebackType
@@ -9,6 +10,7 @@ from typing import BinaryIO, Protocol, Self
 from runbook.remote.bulk import pass_on
 from runbook.remote.copying import Copied, Wanted, carry, pour
 from runbook.remote.pace import Pace
+from runbook.remote.patience import patiently
 from runbook.remote.vault import Vault
 from runbook.remote.vault_batch import VaultBatch
 from runbook.remote.vault_file import FileVault
@@ -78,7 +80,7 @@ class PooledArrivals:
     def take(self, wanted: Wanted, stream: BinaryIO, outcome: "Future[Copied]") -> None:
         """Store it now if it is large, else read it and leave the rest to a thread."""
         if wanted.size > SMALL:
-            self._store(wanted, stream, outcome)
+            self._settle(outcome, lambda: carry(wanted, stream, self._vault, self._pace))
             return
         data = stream.read(SMALL + 1)
         self._room.acquire()
@@ -94,13 +96,17 @@ class PooledArrivals:
 
     def _store_small(self, wanted: Wanted, data: bytes, outcome: "Future[Copied]") -> None:
         try:
-            self._store(wanted, io.BytesIO(data), outcome)
+            self._settle(outcome, lambda: patiently(self._carry, wanted, io.BytesIO(data)))
         finally:
             self._room.release()
 
-    def _store(self, wanted: Wanted, stream: BinaryIO, outcome: "Future[Copied]") -> None:
+    def _carry(self, wanted: Wanted, stream: BinaryIO) -> Copied:
+        stream.seek(0)
+        return carry(wanted, stream, self._vault, self._pace)
+
+    def _settle(self, outcome: "Future[Copied]", store: Callable[[], Copied]) -> None:
         try:
-            copied = carry(wanted, stream, self._vault, self._pace)
+            copied = store()
         except Exception as exc:  # noqa: BLE001 - it is raised where the future is asked
             outcome.set_exception(exc)
         else:

@@ -11,6 +11,7 @@ from runbook.domain.image_index import Held, IndexEntry
 from runbook.domain.snapshot import SortedLookup, StoredObject, UnsortedError, digest_of_key
 from runbook.remote.copy_limits import CopyLimits
 from runbook.remote.copying import Copier, Wanted, copier_between, is_md5
+from runbook.remote.patience import patiently
 from runbook.remote.storage import ObjectStorage, Storage
 from runbook.remote.storage_tree import TreeStorage
 from runbook.remote.tree_filler import fill_tree
@@ -65,9 +66,9 @@ class _Writer:
     def write(self, entry: IndexEntry) -> IndexEntry:
         content = _content(entry, self._cluster)
         if isinstance(content, Wanted):
-            self._copier.copy(content)
+            patiently(self._copier.copy, content)
         else:
-            self._storage.put_bytes(entry.path, content)
+            patiently(self._storage.put_bytes, entry.path, content)
         return entry
 
 

@@ -19,6 +19,7 @@ from runbook.remote.arrivals import SMALL
 from runbook.remote.copy_limits import CopyLimits
 from runbook.remote.copying import CHUNK, Wanted, check_copied
 from runbook.remote.pace import Pace
+from runbook.remote.patience import patiently
 from runbook.remote.storage_tree import TreeStorage
 from runbook.remote.transport import RunningCommand
 from runbook.remote.tree_listing import NO_FOLDER
@@ -84,7 +85,7 @@ def _read_ahead(
     ahead: deque[tuple[IndexEntry, Content | Future[bytes]]] = deque()
     for entry, content in files:
         if isinstance(content, Wanted) and content.size <= SMALL:
-            ahead.append((entry, pool.submit(_read, vault, content)))
+            ahead.append((entry, pool.submit(patiently, _read, vault, content)))
         else:
             ahead.append((entry, content))
         while len(ahead) > min(limits.workers, _AHEAD):
