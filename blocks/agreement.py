@@ -36,6 +36,7 @@ def disagreements(document: Mapping[str, Any]) -> Iterator[Problem]:
     yield from _ports(document)
     yield from copies_disagree(document.get("vault"))
     yield from _of_buckets(document)
+    yield from _storage(nodes, document)
 
 
 def _given_twice(machines: Sequence[Machine], key: str) -> Iterator[Problem]:
@@ -81,6 +82,20 @@ def _of_buckets(document: Mapping[str, Any]) -> Iterator[Problem]:
     for key, what in _BUCKETS_ALONE.items():
         if _at(document, "vault", key):
             yield Problem(("vault", key), f"a folder {what}; take an s3:// vault, or leave it out")
+
+
+def _storage(nodes: Sequence[Machine], document: Mapping[str, Any]) -> Iterator[Problem]:
+    """Yield where a storage's node is not what it must be, and replicas that could not share a volume."""
+    for kind, roles in (("nfs", list(NodeRole)), ("volume", [NodeRole.REGISTRY])):
+        name = _at(document, "storage", kind, "node")
+        fitting = [node.get("name") for _, node in nodes if node.get("role") in roles]
+        if isinstance(name, str) and name not in fitting:
+            what = f"{name} is none of the {'registry ' if kind == 'volume' else ''}nodes"
+            yield Problem(("storage", kind, "node"), what)
+    replicas = document.get("replicas")
+    if _at(document, "storage", "volume") and isinstance(replicas, int) and replicas > 1:
+        what = f"{replicas} replicas cannot share a volume; use s3 or nfs, or set `replicas: 1`"
+        yield Problem(("storage", "volume"), what)
 
 
 def _at(document: Any, *path: str) -> Any:

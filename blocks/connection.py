@@ -26,10 +26,10 @@ from runbook.remote.docker_transport import DockerTransport
 from runbook.remote.haproxy import HaproxyOverSsh
 from runbook.remote.registry_admin_api import RegistryAdmin
 from runbook.remote.registry_api import Registry, ping
-from runbook.remote.s3 import connect
 from runbook.remote.ssh import SshConnection, SshPool
 from runbook.remote.ssh_transport import SshTransport
 from runbook.remote.storage import S3Storage
+from runbook.remote.storage_tree import TreeStorage
 from runbook.remote.transport import Transport
 from runbook.remote.vault import Vault
 from runbook.remote.vaults import open_vault
@@ -42,7 +42,9 @@ class ClusterConnection:
         self.settings = settings
         self.name = settings.name
         self.version = parse_version(settings.registry.version)
-        self.registry_nodes = tuple(NodeSpec(n.name, n.address, n.role) for n in settings.registry_nodes)
+        volume = settings.storage.volume  # a replica stands where its images are
+        nodes = sorted(settings.registry_nodes, key=lambda n: volume is None or n.name != volume.node)
+        self.registry_nodes = tuple(NodeSpec(n.name, n.address, n.role) for n in nodes)
         self._vaults: dict[Role, Vault] = {}
         self._ssh = SshPool()
         self._closers: list[Callable[[], None]] = [self._ssh.close]
@@ -139,10 +141,9 @@ class ClusterConnection:
             ) from exc
 
     @cached_property
-    def storage(self) -> S3Storage:
+    def storage(self) -> S3Storage | TreeStorage:
         """Where the registry keeps image data."""
-        s3 = self.settings.storage.s3
-        return S3Storage(connect(s3.reached_in(s3.region)), s3.bucket, s3.root_directory)
+        return self.settings.storage.used.connect(self.ssh)
 
     @property
     def vault(self) -> Vault:
@@ -166,7 +167,13 @@ class ClusterConnection:
         if vault.url.startswith("file://") and not Path(folder).is_dir():
             raise RefusedError(vault.url, "there is no such folder", "mount it, or make it, then run again")
         seal = seal or BlobSeal(vault.recipients, lambda: self.identity, new_blobs=vault.encrypt_blobs)
-        return open_vault(vault.url, vault.reached_as(role), options=vault.write_options(), seal=seal)
+        return open_vault(
+            vault.url,
+            vault.reached_as(role),
+            max_parts=vault.limits.max_parts,
+            options=vault.write_options(),
+            seal=seal,
+        )
 
     def copy_vault(self, name: str) -> Vault:
         """Return the vault of the copy called `name`, which is configured."""
@@ -208,7 +215,7 @@ class ClusterConnection:
             "node": node,
             "registry": settings.registry.model_dump(),
             "nodes": [entry.model_dump(include={"name", "address", "role"}) for entry in settings.nodes],
-            "storage": settings.storage.s3.model_dump(exclude={"access_key", "secret_key", "ca_file"}),
+            "storage": settings.storage.described(),
             "load_balancer": {
                 "address": settings.load_balancer.haproxy.address,
                 "configuration": self.load_balancer.read(),

@@ -5,6 +5,7 @@ from typing import Annotated
 from pydantic import AfterValidator, Field
 
 from blocks.copies import CopySettings
+from blocks.limits import Limits, SizeBandSettings
 from blocks.object_lock import ObjectLockSettings
 from blocks.retention import RetentionSettings
 from blocks.s3_access import S3Access
@@ -59,6 +60,8 @@ class VaultSettings(S3Access):
     credentials: VaultCredentials = Field(
         default_factory=VaultCredentials, description="Keys for each who uses a bucket; else the vault's own"
     )
+    limits: Limits = Limits()
+    size_band: SizeBandSettings = SizeBandSettings()
 
     def reached_as(self, role: Role) -> S3Settings:
         """Return what a client of that role needs; no other role's keys are resolved."""

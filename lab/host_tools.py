@@ -5,10 +5,13 @@ import shutil
 import subprocess
 from pathlib import Path
 
+from filelock import FileLock
+
 from lab.progress import say
 from runbook.domain.errors import RefusedError
 
 _APT_LISTS = Path("/var/lib/apt/lists")
+_ONE_AT_A_TIME = Path("/var/lock/registry-runbooks-apt")
 _FOR_ROOT = "/usr/local/sbin:/usr/sbin:/sbin"  # not on the path after a plain `su`
 
 
@@ -29,6 +32,12 @@ def ensure_program(program: str, *packages: str) -> None:
         )
     if not shutil.which("apt-get"):
         raise RefusedError(where, "it is missing and there is no apt-get", f"install {program}, then rerun")
+    with FileLock(_ONE_AT_A_TIME):  # two runs of apt-get do not wait for each other
+        if not shutil.which(program):
+            _install(where, packages)
+
+
+def _install(where: str, packages: tuple[str, ...]) -> None:
     say(f"install {' '.join(packages)}")
     if not any(_APT_LISTS.glob("*_Packages*")):
         _apt("update")

@@ -55,7 +55,8 @@ def look_at_copy(
 @step("copy blobs of {manifest.id} to {name}")
 def copy_blobs(cluster: ClusterConnection, name: str, manifest: Manifest) -> Copied:
     """Leave every blob of the point in the copy; what is there already is kept."""
-    done = _point_copy(cluster, name, manifest).copy_blobs()
+    limits = cluster.settings.vault.limits.copying
+    done = _point_copy(cluster, name, manifest).copy_blobs(limits)
     get_run_logger().info("copy %s: %s", name, done)
     return done
 

@@ -13,9 +13,9 @@ from runbook.domain.errors import MismatchError, RefusedError
 from runbook.domain.image_index import Held, IndexEntry
 from runbook.domain.recovery import INDEX, METADATA, Manifest, part_key
 from runbook.remote import export_folder
+from runbook.remote.copy_limits import CopyLimits
 from runbook.remote.export import Exported, export_point
 from runbook.remote.image_index import ImageIndex, read_index, write_index
-from runbook.remote.snapshot import CopyLimits
 from runbook.remote.storage import S3Storage
 from runbook.remote.vault import Vault
 from runbook.remote.vault_file import FileVault

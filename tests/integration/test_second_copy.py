@@ -12,12 +12,12 @@ from runbook.domain.errors import MismatchError
 from runbook.domain.recovery import INDEX, MANIFEST, METADATA, Manifest, blobs_prefix, part_key
 from runbook.domain.second_copy import Copied
 from runbook.remote.blob_seal import AsStored, BlobSeal
+from runbook.remote.copy_limits import CopyLimits
 from runbook.remote.image_index import read_index
 from runbook.remote.recovery_points import list_points
 from runbook.remote.recovery_verify import verify_point
 from runbook.remote.s3 import connect
 from runbook.remote.second_copy import PointCopy
-from runbook.remote.snapshot import CopyLimits
 from runbook.remote.snapshot_restore import restore_blobs
 from runbook.remote.storage import S3Storage
 from runbook.remote.vault import Vault

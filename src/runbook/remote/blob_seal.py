@@ -78,6 +78,11 @@ def new_key(vault: object, key: str) -> str:
     return vault.seal.key(key) if isinstance(vault, Sealing) else key
 
 
+def seals_new(vault: object) -> bool:
+    """Tell whether `vault` encrypts new blobs."""
+    return new_key(vault, "") != ""
+
+
 def stored_size(sink: VaultWriter) -> int:
     """Return how many bytes are stored of what a writer took in plain, 0 where both are the same."""
     return sink.stored if isinstance(sink, SealingWriter) else 0

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Protocol, TypeGuard
 from runbook.domain.errors import MismatchError
 from runbook.domain.sealed_blobs import is_sealed
 from runbook.remote.blob_seal import stored_size
+from runbook.remote.pace import Pace, unlimited
 from runbook.remote.s3 import ForbiddenError, s3_errors
 from runbook.remote.vault import AlreadyThereError, ChangedError, VaultWriter
 from runbook.remote.write_options import hides_md5, options_for
@@ -78,9 +79,14 @@ class InBucket(Protocol):
         """Return the key in the bucket."""
 
 
-def copier_between(source: Readable, target: Writable, streamed: Copier | None = None) -> Copier:
-    """Return the cheapest way to copy from `source` to `target`; `streamed` is how data goes through here."""
-    streamed = streamed or StreamedCopier(source, target)
+def copier_between(
+    source: Readable, target: Writable, pace: Pace = unlimited, streamed: Copier | None = None
+) -> Copier:
+    """Return the cheapest way to copy from `source` to `target`.
+
+    `pace` is that of bytes which are streamed, `streamed` another way to do that.
+    """
+    streamed = streamed or StreamedCopier(source, target, pace)
     if _in_bucket(source) and _in_bucket(target) and _one_server(source, target):
         return CheapestCopier(ServerSideCopier(source, target), streamed)
     return streamed
@@ -102,28 +108,42 @@ def is_md5(etag: str) -> bool:
 class StreamedCopier:
     """Reads here, hashes, writes there."""
 
-    def __init__(self, source: Readable, target: Writable) -> None:
-        """Copy from `source` to `target`."""
-        self._source, self._target = source, target
+    def __init__(self, source: Readable, target: Writable, pace: Pace = unlimited) -> None:
+        """Copy from `source` to `target`, no faster than `pace`."""
+        self._source, self._target, self._pace = source, target, pace
 
     def copy(self, wanted: Wanted) -> Copied:
         """Copy in constant memory; nothing is committed unless size and digest are right."""
-        digest = hashlib.sha256()
-        with self._source.open(wanted.source) as stream, self._target.writer(wanted.target) as sink:
-            while data := stream.read(CHUNK):
-                digest.update(data)
-                sink.write(data)
-            self._check(wanted, sink.size, digest.hexdigest())
-        return Copied(sink.etag, digest.hexdigest(), stored_size(sink))
+        with self._source.open(wanted.source) as stream:
+            return carry(wanted, stream, self._target, self._pace)
 
-    def _check(self, wanted: Wanted, size: int, sha256: str) -> None:
-        where = f"{self._target.where}/{wanted.target}"
-        if size != wanted.size:
-            what = f"{wanted.source} has {size} bytes and was listed with {wanted.size}"
-            raise MismatchError(where, what, "find out what changes or cuts the object, then rerun")
-        if wanted.digest not in {None, f"sha256:{sha256}"}:
-            what = f"{wanted.source} hashes to sha256:{sha256}, not to {wanted.digest}"
-            raise MismatchError(where, what, "the object is damaged where it came from; push the image again")
+
+def carry(wanted: Wanted, stream: BinaryIO, target: Writable, pace: Pace = unlimited) -> Copied:
+    """Store the stream as the object that is wanted, hashed on its way; else raise and leave nothing."""
+    with target.writer(wanted.target) as sink:
+        sha256 = pour(wanted, stream, sink, f"{target.where}/{wanted.target}", pace)
+    return Copied(sink.etag, sha256, stored_size(sink))
+
+
+def pour(wanted: Wanted, stream: BinaryIO, sink: VaultWriter, where: str, pace: Pace = unlimited) -> str:
+    """Return the digest of what went into `sink`, in constant memory; raise if it is not what is wanted."""
+    digest = hashlib.sha256()
+    while data := stream.read(CHUNK):
+        digest.update(data)
+        sink.write(data)
+        pace(len(data))
+    check_copied(where, wanted, sink.size, digest.hexdigest())
+    return digest.hexdigest()
+
+
+def check_copied(where: str, wanted: Wanted, size: int, sha256: str) -> None:
+    """Return if what was carried is what was listed and named, else MismatchError."""
+    if size != wanted.size:
+        what = f"{wanted.source} has {size} bytes and was listed with {wanted.size}"
+        raise MismatchError(where, what, "find out what changes or cuts the object, then rerun")
+    if wanted.digest not in {None, f"sha256:{sha256}"}:
+        what = f"{wanted.source} hashes to sha256:{sha256}, not to {wanted.digest}"
+        raise MismatchError(where, what, "the object is damaged where it came from; push the image again")
 
 
 class ServerSideCopier:

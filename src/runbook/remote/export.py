@@ -21,10 +21,10 @@ from runbook.domain.second_copy import require_copyable, vanished
 from runbook.domain.snapshot import digest_of_key
 from runbook.remote.archive import CHUNK, Tee, read_metadata, summarize_metadata
 from runbook.remote.bounded import bounded
+from runbook.remote.copy_limits import CopyLimits
 from runbook.remote.export_folder import ExportFolder
 from runbook.remote.image_index import ImageIndex
 from runbook.remote.second_copy import read_sound_index
-from runbook.remote.snapshot import CopyLimits
 from runbook.remote.vault import NotThereError, Vault
 
 logger = logging.getLogger(__name__)

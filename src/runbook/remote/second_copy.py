@@ -25,10 +25,11 @@ from runbook.domain.second_copy import Copied, vanished
 from runbook.domain.snapshot import Kind, SortedLookup, classify, digest_of_key
 from runbook.remote.bounded import bounded
 from runbook.remote.catalogue import announce, enter
+from runbook.remote.copy_limits import CopyLimits
 from runbook.remote.copying import Copier, StreamedCopier, Wanted, copier_between
 from runbook.remote.image_index import ImageIndex, parse_index
 from runbook.remote.recovery_verify import VerifyReport, verify_part, verify_point
-from runbook.remote.snapshot import SAY_EVERY, CopyLimits
+from runbook.remote.snapshot import SAY_EVERY
 from runbook.remote.tagged_copy import TaggedCopier
 from runbook.remote.vault import AlreadyThereError, ChangedError, NotThereError, Vault
 
@@ -49,7 +50,7 @@ class PointCopy:
         """Leave every blob of the point at the target; MismatchError if one is gone, damaged or another there."""
         index = read_sound_index(self.source, self.manifest, self.identity)
         try:
-            done, findings = _BlobCopy(self).run(index, limits or CopyLimits())
+            done, findings = _BlobCopy(self, limits or CopyLimits()).run(index)
         except ValueError as exc:
             raise RefusedError(self.target.where, str(exc), "use a storage that lists in byte order") from exc
         self._require_none(findings)
@@ -115,15 +116,15 @@ class PointCopy:
 class _BlobCopy:
     """Walks an index beside a listing of the target, and copies what that lacks."""
 
-    def __init__(self, point: PointCopy) -> None:
-        self._point, self._cluster = point, point.manifest.cluster
-        self._streamed: Copier = TaggedCopier(point.source, point.target)
-        self._copier = copier_between(point.source, point.target, self._streamed)
+    def __init__(self, point: PointCopy, limits: CopyLimits) -> None:
+        self._point, self._cluster, self._limits = point, point.manifest.cluster, limits
+        self._streamed: Copier = TaggedCopier(point.source, point.target, limits.pace)
+        self._copier = copier_between(point.source, point.target, streamed=self._streamed)
         self._done, self._findings = Copied(), list[str]()
 
-    def run(self, index: ImageIndex, limits: CopyLimits) -> tuple[Copied, list[str]]:
+    def run(self, index: ImageIndex) -> tuple[Copied, list[str]]:
         say_at = time.monotonic() + SAY_EVERY
-        missing = self._missing(index)
+        limits, missing = self._limits, self._missing(index)
         for size, finding in bounded(self._copy, missing, workers=limits.workers, window=limits.window):
             self._note(size, finding)
             if time.monotonic() >= say_at:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, BinaryIO, cast
 
 from runbook.domain.errors import MismatchError
 from runbook.remote.copying import Copied, Readable, StreamedCopier, Wanted, Writable, is_md5
+from runbook.remote.pace import Pace, unlimited
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
@@ -17,15 +18,15 @@ if TYPE_CHECKING:
 class TaggedCopier:
     """Reads here, hashes against the entity tag that is wanted, writes there."""
 
-    def __init__(self, source: Readable, target: Writable) -> None:
-        """Copy from `source` to `target`."""
-        self._source, self._target = source, target
+    def __init__(self, source: Readable, target: Writable, pace: Pace = unlimited) -> None:
+        """Copy from `source` to `target`, no faster than `pace`."""
+        self._source, self._target, self._pace = source, target, pace
 
     def copy(self, wanted: Wanted) -> Copied:
         """Copy in constant memory; nothing is committed unless size, digest and entity tag are right."""
         proven = is_md5(wanted.etag) and wanted.digest is None
         source = _Tagged(self._source, wanted.etag) if proven else self._source
-        return StreamedCopier(source, self._target).copy(wanted)
+        return StreamedCopier(source, self._target, self._pace).copy(wanted)
 
 
 class _Tagged:

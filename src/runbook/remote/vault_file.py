@@ -45,7 +45,7 @@ class FileVault:
 
     def put_bytes(self, key: str, data: bytes, *, only_if_absent: bool = False) -> str:
         """Store `data` in one step."""
-        with self._errors(key):
+        with self.errors(key):
             temporary, file = self._open_partial()
             try:
                 with file:
@@ -57,7 +57,7 @@ class FileVault:
 
     def replace_if(self, key: str, data: bytes, etag: str) -> str:
         """Store `data` if the object still has `etag`; writers exclude each other by a lock file."""
-        with self._errors(key), self._exclusive():
+        with self.errors(key), self._exclusive():
             seen = self.head(key)
             if seen is None or seen.etag != etag:
                 raise ChangedError(
@@ -73,15 +73,15 @@ class FileVault:
     def get_with_etag(self, key: str) -> tuple[bytes, str]:
         """Return the object and the entity tag of the very file that was read."""
         with self._open_stored(key) as file:
-            return file.read(), _etag(os.fstat(file.fileno()))
+            return file.read(), etag_of(os.fstat(file.fileno()))
 
     def open(self, key: str) -> BinaryIO:
         """Return the object as a stream."""
         return self.seal.opened(key, self._open_stored(key), f"{self.where}/{key}")
 
     def _open_stored(self, key: str) -> BinaryIO:
-        with self._errors(key):
-            return self._path(key).open("rb")
+        with self.errors(key):
+            return self.path(key).open("rb")
 
     def writer(self, key: str) -> AbstractContextManager[VaultWriter]:
         """Store what is written when the block ends cleanly."""
@@ -90,13 +90,13 @@ class FileVault:
     @contextmanager
     def _file_writer(self, key: str) -> Iterator[VaultWriter]:
         """Store what is written when the block ends cleanly; only the folder's own errors are renamed."""
-        with self._errors(key):
+        with self.errors(key):
             temporary, file = self._open_partial()
         try:
             with file:
-                sink = FileWriter(file, lambda: self._errors(key))
+                sink = FileWriter(file, lambda: self.errors(key))
                 yield sink
-                with self._errors(key):
+                with self.errors(key):
                     self._commit(temporary, file, key, only_if_absent=True)
                     sink.etag = self._require(key).etag
         finally:
@@ -104,25 +104,25 @@ class FileVault:
 
     def list(self, prefix: str) -> Iterator[VaultObject]:
         """Yield the objects under `prefix` in byte order of their keys."""
-        self._require_root()
+        self.require_root()
         folder = prefix.rpartition("/")[0]
         for path, stat in _walk(self.root / folder, f"{folder}/" if folder else ""):
             if path.startswith(prefix) and not path.startswith(f"{PARTIAL}/"):
-                yield VaultObject(path, stat.st_size, _etag(stat), _modified(stat))
+                yield VaultObject(path, stat.st_size, etag_of(stat), _modified(stat))
 
     def head(self, key: str) -> VaultObject | None:
         """Return what a listing would show for `key`."""
         try:
-            with self._errors(key):
-                stat = self._path(key).stat()
+            with self.errors(key):
+                stat = self.path(key).stat()
         except NotThereError:
             return None
-        return VaultObject(key, stat.st_size, _etag(stat), _modified(stat))
+        return VaultObject(key, stat.st_size, etag_of(stat), _modified(stat))
 
     def delete(self, key: str) -> None:
         """Leave no file under `key`, and no empty folder where it was the last one."""
-        with self._errors(key):
-            path = self._path(key)
+        with self.errors(key):
+            path = self.path(key)
             path.unlink(missing_ok=True)
         if path.parent != self.root:
             with suppress(OSError):  # it holds other files, or somebody else was quicker
@@ -146,13 +146,15 @@ class FileVault:
         """Return None: a file's tag says which file it is, not what it holds."""
         return None
 
-    def _path(self, key: str) -> Path:
+    def path(self, key: str) -> Path:
+        """Return the file that is the object `key`."""
         parts = key.split("/")
         if not key or any(part in {"", ".", "..", PARTIAL} for part in parts):
             raise RefusedError(self.where, f"{key!r} is no key", "use a relative path without empty parts")
         return self.root.joinpath(*parts)
 
-    def _require_root(self) -> None:
+    def require_root(self) -> None:
+        """Return if the folder is there, else RefusedError."""
         if not self.root.is_dir():
             raise RefusedError(self.where, "there is no such folder", _MOUNT_OR_MAKE)
 
@@ -165,7 +167,7 @@ class FileVault:
         return seen
 
     def _open_partial(self) -> tuple[Path, BinaryIO]:
-        self._require_root()
+        self.require_root()
         temporary = self.root / PARTIAL / secrets.token_hex(16)
         temporary.parent.mkdir(exist_ok=True, mode=0o700)
         descriptor = os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600)
@@ -174,7 +176,7 @@ class FileVault:
     def _commit(self, temporary: Path, file: BinaryIO, key: str, *, only_if_absent: bool) -> None:
         file.flush()
         os.fsync(file.fileno())
-        final = self._path(key)
+        final = self.path(key)
         for attempt in range(_TRIES):
             try:
                 final.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -183,7 +185,7 @@ class FileVault:
             except FileNotFoundError:  # `delete` took the empty folder away before the file was in it
                 if attempt == _TRIES - 1:
                     raise
-        _sync_folder(final.parent)
+        sync_folder(final.parent)
 
     @contextmanager
     def _exclusive(self) -> Iterator[None]:
@@ -194,7 +196,8 @@ class FileVault:
             yield
 
     @contextmanager
-    def _errors(self, key: str) -> Iterator[None]:
+    def errors(self, key: str) -> Iterator[None]:
+        """Turn what the system raises inside the block into our errors, naming the object."""
         where = f"{self.where}/{key}"
         try:
             yield
@@ -249,7 +252,8 @@ def _stat(entry: "os.DirEntry[str]") -> os.stat_result | None:
         return None
 
 
-def _etag(stat: os.stat_result) -> str:
+def etag_of(stat: os.stat_result) -> str:
+    """Return the entity tag of a file: it says which file it is, and when it was written."""
     return f"{stat.st_ino:x}-{stat.st_mtime_ns:x}-{stat.st_size:x}"
 
 
@@ -264,7 +268,8 @@ def _put(temporary: Path, final: Path, *, only_if_absent: bool) -> None:
         temporary.replace(final)
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
+    """Leave the folder's entries on stable storage."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)
