@@ -103,10 +103,15 @@ class Look:
     notes: tuple[str, ...]
 
     @property
-    def sound(self) -> tuple[Entry, ...]:
-        """The points whose own objects are as the catalogue names them, newest first."""
-        spoiled = {damage.point for damage in self.damages}
-        return tuple(entry for entry in reversed(self.catalogue.live) if entry.id not in spoiled)
+    def damaged(self) -> frozenset[str]:
+        """The keys of what is not as the catalogue says."""
+        return frozenset(damage.key for damage in self.damages)
+
+    @property
+    def readable(self) -> tuple[Entry, ...]:
+        """The points whose manifest is as the catalogue names it, newest first."""
+        live, damaged = reversed(self.catalogue.live), self.damaged
+        return tuple(entry for entry in live if f"points/{entry.id}/{MANIFEST}" not in damaged)
 
 
 def look_at(vault: Vault, cluster: str) -> Look:
