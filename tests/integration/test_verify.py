@@ -246,6 +246,17 @@ def test_the_smallest_budget_reads_one_object_a_run_and_comes_round(folder: Site
     assert max(read[:-1]) <= (1 if budget.bytes else 8)  # a thread each may have begun one
 
 
+def test_a_quick_look_beside_a_sample_takes_nothing_back_of_how_far_it_came(folder: Site) -> None:
+    folder.vault.delete(blob(ONE))
+
+    def sample() -> None:
+        folder.verify(Mode.SAMPLE, budget_of(percent=25))
+
+    folder.while_open.append(sample)
+    folder.verify(Mode.QUICK)
+    assert folder.verify(Mode.SAMPLE, budget_of(percent=25)).rotation.coverage == 0.5
+
+
 def test_what_was_found_stays_known_until_it_is_mended_and_a_restore_takes_another_point(
     folder: Site,
 ) -> None:

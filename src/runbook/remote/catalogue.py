@@ -134,9 +134,12 @@ def look_at(vault: Vault, cluster: str) -> Look:
 
 def settle(vault: Vault, cluster: str) -> tuple[str, ...]:
     """Leave every point that belongs in the catalogue there, and return a sentence for each that was entered."""
-    catalogue = read_catalogue(vault, cluster)
     folders = _folders(vault, points_prefix(cluster))
-    unknown = [name for name, folder in folders.items() if MANIFEST in folder and not catalogue.knows(name)]
+    known = set().union(*_names(vault, cluster))
+    unknown = [name for name, folder in folders.items() if MANIFEST in folder and name not in known]
+    if not unknown:
+        return ()
+    catalogue = read_catalogue(vault, cluster)
     return tuple(_settled(vault, cluster, catalogue, _manifests(vault, cluster, unknown))[1])
 
 

@@ -153,7 +153,8 @@ class _Run:
                 for name, damages in by_point.items()
             }
             after = state.after((self.report.mode, self._began), found, retired)
-            return State(self.report.rotation, after.records)
+            turn = self.report.rotation
+            return after if self.report.mode is Mode.QUICK else State(turn, after.records)
 
         change_state(self._vault, self._cluster, change)
         return self.report
