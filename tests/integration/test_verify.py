@@ -192,6 +192,22 @@ def test_a_damage_is_found_by_the_modes_that_can_see_it(site: Site, kind: str) -
             assert found == [], mode
 
 
+@pytest.mark.parametrize("mode", [Mode.SAMPLE, Mode.FULL])
+@pytest.mark.parametrize(
+    "damage",
+    [lambda s: s.vault.put_bytes(part("notes.txt"), b"x"), lambda s: s.vault.delete(part(METADATA))],
+    ids=["an extra object", "a missing object"],
+)
+def test_what_is_wrong_with_a_point_does_not_hide_what_is_wrong_with_its_images(
+    folder: Site, damage: Callable[[Site], None], mode: Mode
+) -> None:
+    damage(folder)
+    folder.change(blob(LATER), flipped)  # the damaged point alone needs it
+    seen, image = folder.findings(mode)
+    assert seen.startswith(f"points/{NEW}/")
+    assert image.startswith(blob(LATER)[5:])
+
+
 def test_a_sound_vault_has_no_finding_and_each_blob_is_read_once(site: Site) -> None:
     reports = [site.verify(mode) for mode in (Mode.QUICK, Mode.SAMPLE, Mode.FULL)]
     assert [report.damages for report in reports] == [[], [], []]
@@ -228,6 +244,17 @@ def test_the_smallest_budget_reads_one_object_a_run_and_comes_round(folder: Site
     read = [run.objects + run.blobs for run in runs]
     assert sum(read) >= 9
     assert max(read[:-1]) <= (1 if budget.bytes else 8)  # a thread each may have begun one
+
+
+def test_a_quick_look_beside_a_sample_takes_nothing_back_of_how_far_it_came(folder: Site) -> None:
+    folder.vault.delete(blob(ONE))
+
+    def sample() -> None:
+        folder.verify(Mode.SAMPLE, budget_of(percent=25))
+
+    folder.while_open.append(sample)
+    folder.verify(Mode.QUICK)
+    assert folder.verify(Mode.SAMPLE, budget_of(percent=25)).rotation.coverage == 0.5
 
 
 def test_what_was_found_stays_known_until_it_is_mended_and_a_restore_takes_another_point(

@@ -108,10 +108,15 @@ class Look:
     notes: tuple[str, ...]
 
     @property
-    def sound(self) -> tuple[Entry, ...]:
-        """The points whose own objects are as the catalogue names them, newest first."""
-        spoiled = {damage.point for damage in self.damages}
-        return tuple(entry for entry in reversed(self.catalogue.live) if entry.id not in spoiled)
+    def damaged(self) -> frozenset[str]:
+        """The keys of what is not as the catalogue says."""
+        return frozenset(damage.key for damage in self.damages)
+
+    @property
+    def readable(self) -> tuple[Entry, ...]:
+        """The points whose manifest is as the catalogue names it, newest first."""
+        live, damaged = reversed(self.catalogue.live), self.damaged
+        return tuple(entry for entry in live if f"points/{entry.id}/{MANIFEST}" not in damaged)
 
 
 def look_at(vault: Vault, cluster: str, records: Vault | None = None) -> Look:
@@ -134,9 +139,12 @@ def look_at(vault: Vault, cluster: str, records: Vault | None = None) -> Look:
 
 def settle(vault: Vault, cluster: str) -> tuple[str, ...]:
     """Leave every point that belongs in the catalogue there, and return a sentence for each that was entered."""
-    catalogue = read_catalogue(vault, cluster)
     folders = _folders(vault, points_prefix(cluster))
-    unknown = [name for name, folder in folders.items() if MANIFEST in folder and not catalogue.knows(name)]
+    known = set().union(*_names(vault, cluster))
+    unknown = [name for name, folder in folders.items() if MANIFEST in folder and name not in known]
+    if not unknown:
+        return ()
+    catalogue = read_catalogue(vault, cluster)
     return tuple(_settled(vault, cluster, catalogue, _manifests(vault, cluster, unknown))[1])
 
 

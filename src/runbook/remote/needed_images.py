@@ -38,6 +38,8 @@ def needed_images(place: Place, points: Sequence[Entry], note: Callable[[Damage]
     for entry in points:
         contents = _opened(place, entry, INDEX, note)
         wanted = wanted.merged(blobs_of(contents.index, entry.id, {}))
+    if all(blob.sha256 for blob in wanted):
+        return wanted
     saved = SortedLookup(saved_wanted(place.vault, place.cluster) or (), lambda blob: blob.key)
     wanted = WantedBlobs(_with_digest(blob, saved.find(blob.key)) for blob in wanted)
     unknown = {blob.point for blob in wanted if not blob.sha256}

@@ -23,7 +23,7 @@ from runbook.remote.vault import NotThereError
 from runbook.remote.verifications import change_state, etags, read_state
 from runbook.remote.wanted_blobs import WantedBlob, WantedBlobs, blobs_of, save_wanted, saved_wanted
 
-AT_ONCE = 100_000
+AT_ONCE = 50_000
 """Objects of a sample that are chosen at once: they are kept in memory."""
 
 
@@ -33,7 +33,7 @@ def verify_vault(place: Place, mode: Mode, budget: Budget | None = None) -> Vaul
     Nothing else is changed, but that a point which belongs in the catalogue and is not there is entered.
     """
     look = look_at(place.vault, place.cluster, place.records)
-    run = _Run(place, VaultReport(mode, len(look.catalogue.live), notes=list(look.notes)))
+    run = _Run(place, VaultReport(mode, len(look.catalogue.live), notes=list(look.notes)), look.damaged)
     for damage in look.damages:
         run.report.note(damage)
     if mode is Mode.QUICK:
@@ -48,10 +48,11 @@ def verify_vault(place: Place, mode: Mode, budget: Budget | None = None) -> Vaul
 class _Run:
     """One verification of a whole vault."""
 
-    def __init__(self, place: Place, report: VaultReport) -> None:
+    def __init__(self, place: Place, report: VaultReport, looked: Collection[str]) -> None:
         self._place, self.report = place, report
         self._vault, self._cluster = place.vault, place.cluster
         self._began = place.now()
+        self._looked = looked  # keys of what the look has found
         self._state = read_state(place.vault, place.cluster)
         self._known = {d.key for record in self._state.records.values() for d in record.damages}
         self._read_again: set[str] = set()
@@ -72,7 +73,7 @@ class _Run:
     def read_all(self, look: Look) -> None:
         """Read back each point, and then every blob that any of them needs."""
         wanted = WantedBlobs()
-        for entry in look.sound:
+        for entry in look.readable:
             try:
                 contents = self._read_back(entry)
             except NotThereError:  # it was removed since it was looked at: on purpose, or not
@@ -90,12 +91,12 @@ class _Run:
         self.report.objects += report.objects
         self.report.bytes_read += report.bytes_read
         for damage in report.damages:
-            self.report.note(Damage(damage.key, f"points/{entry.id}/{damage.what}", damage.etag))
+            self._note_new(Damage(damage.key, f"points/{entry.id}/{damage.what}", damage.etag))
         return contents
 
     def read_share(self, look: Look, budget: Budget) -> None:
         """Read the share of all objects that is due, and list what the points need for the looks to come."""
-        wanted = needed_images(self._place, look.sound, self.report.note)
+        wanted = needed_images(self._place, look.readable, self._note_new)
         save_wanted(self._place.records, self._cluster, wanted)
         rotation, arc, size = self._state.rotation, budget.arc, budget.bytes
         note: Callable[[WantedBlob, Damage], None] = self._note_listed
@@ -129,6 +130,11 @@ class _Run:
                 self.report.note(Damage(read.item.key, reason, read.item.etag))
         return count
 
+    def _note_new(self, damage: Damage) -> None:
+        """Take in what is wrong with an object of a point, unless the look has found that already."""
+        if damage.key not in self._looked:
+            self.report.note(damage)
+
     def _note_listed(self, _blob: WantedBlob, damage: Damage) -> None:
         self.report.note(damage)
 
@@ -147,7 +153,8 @@ class _Run:
                 for name, damages in by_point.items()
             }
             after = state.after((self.report.mode, self._began), found, retired)
-            return State(self.report.rotation, after.records)
+            turn = self.report.rotation
+            return after if self.report.mode is Mode.QUICK else State(turn, after.records)
 
         change_state(self._place.records, self._cluster, change)
         return self.report
@@ -166,15 +173,18 @@ class _Run:
         for damage in self.report.damages:
             if damage.point and damage.point not in retired:
                 found.setdefault(damage.point, []).append(damage)
-        for entry in look.sound if blobs else ():
+        for entry in look.readable if blobs else ():
             if entry.id in found:
                 found[entry.id] += [blobs[key] for key in needed_by(self._place, entry) if key in blobs]
         return found
 
 
 def _parts(look: Look) -> Iterator[Item]:
-    for entry in look.sound:
+    damaged = look.damaged
+    for entry in look.readable:
         for name, stored in sorted(entry.objects.items()):
+            if f"points/{entry.id}/{name}" in damaged:
+                continue
             etag = look.folders[entry.id][name].etag
             yield Item(f"points/{entry.id}/{name}", stored.size, stored.sha256, etag)
 

@@ -54,8 +54,12 @@ class WantedBlobs:
 
     def merged(self, others: Iterable[WantedBlob]) -> "WantedBlobs":
         """Return these and the others: of one that is in both, the newest point and whatever is known of it."""
-        ascending, rest = _ascending(others)
-        every = heapq.merge(self, ascending, sorted(rest))
+        rest: list[WantedBlob] = []  # the few out of order: objects kept outside the blobs' own folder
+        merged = self._with(_ascending(others, rest))
+        return merged._with(sorted(rest)) if rest else merged
+
+    def _with(self, others: Iterable[WantedBlob]) -> "WantedBlobs":
+        every = heapq.merge(self, others)
         return WantedBlobs(_one_of(list(same)) for _, same in groupby(every, key=lambda blob: blob.key))
 
 
@@ -87,23 +91,20 @@ def saved_wanted(vault: Vault, cluster: str) -> WantedBlobs | None:
         return None
 
 
-def _ascending(blobs: Iterable[WantedBlob]) -> tuple["WantedBlobs", list[WantedBlob]]:
-    """Return those that ascend, and apart the few that do not: objects kept outside the blobs' own folder."""
-    rest: list[WantedBlob] = []
-
-    def in_order() -> Iterator[WantedBlob]:
-        last = ""
-        for blob in blobs:
-            if blob.key >= last:
-                last = blob.key
-                yield blob
-            else:
-                rest.append(blob)
-
-    return WantedBlobs(in_order()), rest
+def _ascending(blobs: Iterable[WantedBlob], rest: list[WantedBlob]) -> Iterator[WantedBlob]:
+    """Yield those that ascend, and put the others into `rest`."""
+    last = ""
+    for blob in blobs:
+        if blob.key >= last:
+            last = blob.key
+            yield blob
+        else:
+            rest.append(blob)
 
 
 def _one_of(same: list[WantedBlob]) -> WantedBlob:
+    if len(same) == 1:
+        return same[0]
     newest = max(same, key=lambda blob: blob.point)
     kept = newest.kept or next((blob.kept for blob in same if blob.kept), "")
     sha256 = newest.sha256 or next((blob.sha256 for blob in same if blob.sha256), "")
