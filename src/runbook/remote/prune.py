@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from runbook.domain.errors import RefusedError
-from runbook.domain.recovery import MANIFEST, is_id, part_key, points_prefix
+from runbook.domain.recovery import MANIFEST, created_of, is_id, part_key, points_prefix
 from runbook.remote.catalogue import recall, retire
 from runbook.remote.pins import why_pinned
 from runbook.remote.vault import DELETE_AT_ONCE, NotThereError, Vault
@@ -86,6 +86,37 @@ def remove_point(
     )
 
 
+def unneeded_prefix(cluster: str) -> str:
+    """Return the prefix of the lists of image data that no point needs."""
+    return f"{cluster}/unneeded/"
+
+
+def unneeded_lists(vault: Vault, cluster: str) -> dict[str, datetime]:
+    """Return the key of each list with the time of its sweep, the newest last."""
+    prefix = unneeded_prefix(cluster)
+    named = ((seen.key, seen.key.removeprefix(prefix).partition(".")[0]) for seen in vault.list(prefix))
+    return {key: created_of(name) for key, name in named if is_id(name)}
+
+
+def _forget_lists_before(vault: Vault, cluster: str, identifier: str) -> None:
+    """Leave no list that is older than the point: of what it names, the point may have needed some again."""
+    for key, swept in unneeded_lists(vault, cluster).items():
+        if swept <= created_of(identifier):
+            vault.delete(key)
+
+
+def _give_up(vault: Vault, cluster: str, identifier: str, manifest: str) -> None:
+    """Leave the point retired in the catalogue and its manifest gone, or both as they were."""
+    _forget_lists_before(vault, cluster, identifier)
+    recall(vault, cluster, identifier)  # who may not delete is found out before anything is given up
+    retire(vault, cluster, identifier, "no retention rule keeps it")
+    try:
+        vault.delete(manifest)
+    except RefusedError:
+        recall(vault, cluster, identifier)
+        raise
+
+
 def _why_manifest_stays(vault: Vault, cluster: str, identifier: str, finished: bool) -> str | None:
     """Leave no manifest and return None; else say why it is there.
 
@@ -100,16 +131,8 @@ def _why_manifest_stays(vault: Vault, cluster: str, identifier: str, finished: b
     if not finished:
         return "it was finished meanwhile"
     try:
-        recall(
-            vault, cluster, identifier
-        )  # absent yet: who may not delete is found out before anything is given up
+        _give_up(vault, cluster, identifier, key)
     except RefusedError as exc:
-        return f"the vault refuses to delete it: {exc.what}"
-    retire(vault, cluster, identifier, "no retention rule keeps it")
-    try:
-        vault.delete(key)
-    except RefusedError as exc:
-        recall(vault, cluster, identifier)
         return f"the vault refuses to delete it: {exc.what}"
     if why := why_pinned(vault, cluster, identifier):
         vault.put_bytes(key, manifest, only_if_absent=True)

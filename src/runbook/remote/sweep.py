@@ -2,7 +2,8 @@
 
 A vault knows when a blob was written, not when it was last needed: a backup may find an old blob that no point
 names and rely on it. So each sweep leaves a list of what nothing needs and since when, and only what has been
-on it for the whole grace goes. Memory: one mark per needed blob; the lists are walked side by side.
+on it for the whole grace goes; with a point that is removed, older lists go too. Memory: one mark per needed blob;
+the lists are walked side by side.
 """
 
 import io
@@ -19,7 +20,7 @@ from runbook.domain.errors import RefusedError
 from runbook.domain.recovery import blobs_prefix, new_id
 from runbook.domain.snapshot import SortedLookup
 from runbook.remote.needed import Needed
-from runbook.remote.prune import StillAllowed
+from runbook.remote.prune import StillAllowed, unneeded_lists, unneeded_prefix
 from runbook.remote.vault import DELETE_AT_ONCE, Vault, VaultObject
 
 logger = logging.getLogger(__name__)
@@ -47,9 +48,9 @@ def sweep_blobs(
     still_allowed: StillAllowed,
 ) -> Swept:
     """Remove the image data that nothing has needed for `grace`; leave a list of what nothing needs now."""
-    former = [seen.key for seen in vault.list(_lists(cluster))]
+    former = list(unneeded_lists(vault, cluster))
     sweep = _Sweep(vault, needed, now - grace, still_allowed)
-    with vault.writer(f"{_lists(cluster)}{new_id(now, secrets.token_hex(4))}.zst") as sink:
+    with vault.writer(f"{unneeded_prefix(cluster)}{new_id(now, secrets.token_hex(4))}.zst") as sink:
         with zstandard.ZstdCompressor().stream_writer(cast("BinaryIO", sink), closefd=False) as lines:
             try:
                 sweep.run(vault.list(blobs_prefix(cluster)), _unneeded(vault, former), now, lines)
@@ -120,10 +121,6 @@ class _Sweep:
             return self._vault.delete_many(keys)
         except RefusedError as exc:
             return dict.fromkeys(keys, exc.what)
-
-
-def _lists(cluster: str) -> str:
-    return f"{cluster}/unneeded/"
 
 
 def _leave_one_list(vault: Vault, former: list[str]) -> None:
