@@ -26,13 +26,14 @@ def take_recovery_point(run: Run, after: After = ()) -> After:
     bulk = run.step(copy_images, after=[stale])
     canary = run.step(push_canary, after=[bulk])
     last: After = [canary]
+    hold = None
     try:
         hold = run.step(hold_garbage_collection, after=last)
         last = [hold]
         metadata = run.step(stream_metadata, begun, after=[hold])
         images = run.step(copy_images, after=[metadata])
     finally:
-        released = run.step(release_hold, after=last)
+        released = run.step(release_hold, hold, after=last)
     proof = run.step(prove_point, metadata, images, canary)
     sealed = run.step(seal_point, begun, metadata, images, (canary, proof, hold), after=[released])
     published = run.step(publish_point, sealed)

@@ -9,7 +9,13 @@ from prefect.runtime import flow_run
 
 from blocks.connection import ClusterConnection
 from runbook.domain.commands import BackupSpec
-from runbook.domain.errors import InvalidConfigError, MismatchError, RefusedError, RunbookError
+from runbook.domain.errors import (
+    InvalidConfigError,
+    MismatchError,
+    NewerFormatError,
+    RefusedError,
+    RunbookError,
+)
 from runbook.domain.findings import Finding, Level, from_error, ok
 from runbook.domain.holds import HoldRecord
 from runbook.domain.metadata import ArchiveSummary, why_not_complete
@@ -25,12 +31,13 @@ from runbook.domain.recovery import (
     new_id,
     newest_verified,
     part_key,
+    refuse_newer_points,
     why_too_old,
 )
 from runbook.remote.archive import part_of
 from runbook.remote.archive import stream_metadata as stream
 from runbook.remote.encryption import recipient_of
-from runbook.remote.holds import current_hold
+from runbook.remote.hold_lease import look_at_hold
 from runbook.remote.image_index import write_index
 from runbook.remote.recovery_points import list_points, publish, write_sidecar
 from runbook.remote.recovery_verify import verify_point
@@ -74,19 +81,31 @@ def _check_identity(cluster: ClusterConnection) -> tuple[Finding, ...]:
 def _check_points(cluster: ClusterConnection) -> tuple[Finding, ...]:
     vault = cluster.settings.vault.url
     try:
-        newest = newest_verified(list_points(cluster.vault, cluster.name))
+        points = list_points(cluster.vault, cluster.name)
+        newest = newest_verified(points)
         left = _left_by_dead_runs(cluster)
     except RunbookError as error:
         return (from_error(error),)
-    return (*left, _age_of(cluster, vault, newest))
+    return (*left, *_of_a_newer_format(points, vault), _age_of(cluster, vault, newest))
+
+
+def _of_a_newer_format(points: tuple[RecoveryPoint, ...], vault: str) -> tuple[Finding, ...]:
+    try:
+        refuse_newer_points(points, vault)
+    except NewerFormatError as error:
+        return (Finding(Level.WARNING, error.where, error.what, error.next_step),)
+    return ()
 
 
 def _left_by_dead_runs(cluster: ClusterConnection) -> tuple[Finding, ...]:
     found = []
-    if record := current_hold(cluster.vault, cluster.name):
-        what = f"garbage collection is held since {record.since:%Y-%m-%d %H:%M:%S} UTC by run {record.owner}"
+    if hold := look_at_hold(cluster.vault, cluster.name, datetime.now(UTC)):
         found.append(
-            Finding(Level.WARNING, cluster.name, what, "if that run is dead: `runbook backup` releases it")
+            ok(cluster.name, str(hold))
+            if hold.why_kept
+            else Finding(
+                Level.WARNING, cluster.name, str(hold), "run `runbook release-hold`; a backup does it too"
+            )
         )
     if left := unfinished_restore(cluster.vault, cluster.name):
         what = f"the restore of recovery point {left.point} did not finish"
@@ -111,7 +130,9 @@ def begin_point(cluster: ClusterConnection) -> Begun:
     seen = cluster.observe()
     if not seen.has_quorum:
         raise RefusedError(cluster.name, f"no quorum, no backup: {seen.summary()}", "heal the cluster first")
-    newest = newest_verified(list_points(cluster.vault, cluster.name))
+    points = list_points(cluster.vault, cluster.name)
+    refuse_newer_points(points, cluster.vault.where)
+    newest = newest_verified(points)
     previous = newest.manifest if newest else None
     replica = next(
         (r for r in seen.healthy if previous and r.replica_id == previous.replica_id), seen.healthy[0]

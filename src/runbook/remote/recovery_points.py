@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import SecretStr
 
-from runbook.domain.errors import MismatchError, RefusedError
+from runbook.domain.errors import MismatchError, NewerFormatError, RefusedError
 from runbook.domain.recovery import (
     MANIFEST,
     SIDECAR,
@@ -57,11 +57,11 @@ def _point(vault: Vault, cluster: str, identifier: str, has_manifest: bool) -> R
     try:
         return RecoveryPoint(identifier, load_point(vault, cluster, identifier))
     except (MismatchError, RefusedError) as exc:
-        return RecoveryPoint(identifier, None, exc.what)
+        return RecoveryPoint(identifier, None, exc.what, newer_format=isinstance(exc, NewerFormatError))
 
 
 def load_point(vault: Vault, cluster: str, identifier: str) -> Manifest:
-    """Return the point's manifest, or raise: NotThereError, MismatchError, RefusedError for a newer format."""
+    """Return the point's manifest, or raise: NotThereError, MismatchError, NewerFormatError."""
     key = part_key(cluster, identifier, MANIFEST)
     where = f"{vault.where}/{key}"
     manifest = manifest_from_json(vault.get_bytes(key), where)

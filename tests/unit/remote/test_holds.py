@@ -6,6 +6,7 @@ import pytest
 from runbook.domain.errors import MismatchError, NotReadyError
 from runbook.domain.holds import HoldRecord
 from runbook.remote import holds
+from runbook.remote.hold_lease import release_abandoned
 from runbook.remote.holds import current_hold, hold, hold_key, release
 from runbook.remote.vault import AlreadyThereError
 from runbook.remote.vault_file import FileVault
@@ -52,17 +53,17 @@ def test_garbage_collection_that_never_ends_is_not_waited_for_for_ever_and_the_h
         hold(vault, "prod", scheduler, record(), (GC,))
     assert current_hold(vault, "prod") == record()
     assert GC not in scheduler.rows
-    release(vault, "prod", scheduler)
+    release(vault, "prod", scheduler, "run-1")
     assert scheduler.rows[GC] == SATURDAY
 
 
 def test_a_release_puts_the_whole_cron_back_and_forgets_the_hold(vault: FileVault) -> None:
     scheduler = FakeScheduler()
     hold(vault, "prod", scheduler, record(), (GC,))
-    assert release(vault, "prod", scheduler) == record()
+    assert release(vault, "prod", scheduler, "run-1") == record()
     assert scheduler.rows == {GC: SATURDAY, "license_update": LICENCE}
     assert vault.head(hold_key("prod")) is None
-    assert release(vault, "prod", scheduler) is None
+    assert release(vault, "prod", scheduler, "run-1") is None
 
 
 def test_a_hold_that_an_older_version_left_is_released_to_the_schedule_that_it_kept(vault: FileVault) -> None:
@@ -70,7 +71,7 @@ def test_a_hold_that_an_older_version_left_is_released_to_the_schedule_that_it_k
     scheduler.delete_cron(GC)
     kept = b'{"owner": "run-0", "schedules": {"onlinegc": "@daily"}, "since": "2026-11-22T05:00:00+00:00"}'
     vault.put_bytes(hold_key("prod"), kept)
-    released = release(vault, "prod", scheduler)
+    released = release_abandoned(vault, "prod", scheduler, "run-1")
     assert released is not None
     assert released.owner == "run-0"
     assert scheduler.rows[GC]["schedule"] == "@daily"
@@ -82,7 +83,7 @@ def test_a_second_try_of_the_same_run_keeps_the_cron_that_its_first_try_saw(vaul
     hold(vault, "prod", scheduler, record(), (GC,))
     nothing_left_to_see = HoldRecord("run-1", {}, record().since)
     assert hold(vault, "prod", scheduler, nothing_left_to_see, (GC,)).crons == {GC: SATURDAY}
-    release(vault, "prod", scheduler)
+    release(vault, "prod", scheduler, "run-1")
     assert scheduler.rows[GC] == SATURDAY
 
 
@@ -99,5 +100,5 @@ def test_a_registry_that_does_not_take_its_schedule_back_is_a_mismatch_and_stays
     scheduler = FakeScheduler(deaf=True)
     hold(vault, "prod", scheduler, record(), (GC,))
     with pytest.raises(MismatchError, match="onlinegc is never and was"):
-        release(vault, "prod", scheduler)
+        release(vault, "prod", scheduler, "run-1")
     assert vault.head(hold_key("prod")) is not None
