@@ -2,7 +2,7 @@
 
 from typing import cast
 
-from prefect import flow
+from prefect import State, flow
 from prefect.states import Completed
 
 from flows.run import Run
@@ -28,7 +28,7 @@ def release_hold(cluster: str, plan_only: bool = False) -> Report:
             with run.lock():
                 run.step(release_stale_hold, after=[looked])
             run.report.did.extend(run.report.plan.steps)
-    state = Completed(message=str(run.report.plan.steps[0]), data=run.report)
+    state: State[Report] = Completed(message=str(run.report.plan.steps[0]), data=run.report)
     return cast("Report", state)  # Prefect keeps the state and hands out its data
 
 
