@@ -21,7 +21,7 @@ def release_hold(cluster: str, plan_only: bool = False) -> Report:
     """
     with Run("release-hold", cluster) as run:
         looked = run.step(check_hold)
-        run.report.plan = _plan(run.cluster.name, looked.result())
+        run.report.plan = plan_for(run.cluster.name, looked.result())
         if plan_only:
             run.report.planned()
         elif run.report.plan.steps[0].action is not Action.KEEP:
@@ -32,7 +32,8 @@ def release_hold(cluster: str, plan_only: bool = False) -> Report:
     return cast("Report", state)  # Prefect keeps the state and hands out its data
 
 
-def _plan(cluster: str, hold: HoldSeen | None) -> Plan:
+def plan_for(cluster: str, hold: HoldSeen | None) -> Plan:
+    """Return the one step that is to be done."""
     if hold is None:
         step = Step(Action.KEEP, cluster, "garbage collection as it is", "it is not held")
     elif hold.why_kept:

@@ -36,6 +36,7 @@ RUNBOOKS = {
     "scale-out/on-demand",
     "backup/nightly",
     "restore/disaster-recovery",
+    "release-hold/watch",
 }
 
 
@@ -88,13 +89,16 @@ def test_every_runbook_is_deployed_to_the_process_pool(client: SyncPrefectClient
     assert client.read_work_pool("runbook-pool").type == "process"
 
 
-def test_only_the_nightly_backup_has_a_schedule_and_it_has_a_time_zone(client: SyncPrefectClient) -> None:
+def test_only_the_nightly_backup_and_the_watch_over_holds_have_a_schedule_with_a_time_zone(
+    client: SyncPrefectClient,
+) -> None:
     schedules = {
         name: [s.schedule for s in client.read_deployment_by_name(name).schedules] for name in RUNBOOKS
     }
-    (schedule,) = schedules.pop("backup/nightly")
+    (nightly,), (watch,) = schedules.pop("backup/nightly"), schedules.pop("release-hold/watch")
     assert not any(schedules.values())
-    assert (schedule.cron, schedule.timezone) == ("30 1 * * *", "Europe/Berlin")
+    assert (nightly.cron, nightly.timezone) == ("30 1 * * *", "Europe/Berlin")
+    assert (watch.cron, watch.timezone) == ("*/15 * * * *", "Etc/UTC")
 
 
 def test_the_nightly_schedule_yields_scheduled_runs_at_the_right_time(

@@ -3,8 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from runbook.domain.errors import MismatchError, NotReadyError
-from runbook.domain.holds import HoldRecord
+from runbook.domain.errors import MismatchError, NewerFormatError, NotReadyError
+from runbook.domain.holds import Crons, HoldRecord
 from runbook.remote import holds
 from runbook.remote.hold_lease import release_abandoned
 from runbook.remote.holds import current_hold, hold, hold_key, release
@@ -102,3 +102,42 @@ def test_a_registry_that_does_not_take_its_schedule_back_is_a_mismatch_and_stays
     with pytest.raises(MismatchError, match="onlinegc is never and was"):
         release(vault, "prod", scheduler, "run-1")
     assert vault.head(hold_key("prod")) is not None
+
+
+def test_the_hold_of_another_run_is_not_this_runs_to_release(vault: FileVault) -> None:
+    scheduler = FakeScheduler()
+    hold(vault, "prod", scheduler, record(), (GC,))
+    assert release(vault, "prod", scheduler, "run-2") is None
+    assert GC not in scheduler.rows
+    assert current_hold(vault, "prod") == record()
+
+
+def test_what_a_run_took_away_it_puts_back_even_if_somebody_deleted_its_record(vault: FileVault) -> None:
+    scheduler = FakeScheduler()
+    held = hold(vault, "prod", scheduler, record(), (GC,))
+    vault.delete(hold_key("prod"))
+    release(vault, "prod", scheduler, "run-1", held)
+    assert scheduler.rows[GC] == SATURDAY
+
+
+def test_a_hold_that_another_run_begins_while_this_one_sleeps_stays_on_record(vault: FileVault) -> None:
+    class Slept(FakeScheduler):
+        def crons(self) -> Crons:
+            vault.put_bytes(hold_key("prod"), record("run-2").to_json())
+            return super().crons()
+
+    scheduler = Slept()
+    hold(vault, "prod", scheduler, record(), (GC,))
+    release(vault, "prod", scheduler, "run-1")
+    assert current_hold(vault, "prod") == record("run-2")
+
+
+def test_a_hold_of_a_later_version_is_refused_and_nothing_is_scheduled(vault: FileVault) -> None:
+    scheduler = FakeScheduler()
+    scheduler.delete_cron(GC)
+    vault.put_bytes(hold_key("prod"), b'{"format_version": 2, "owner": "run-1"}')
+    with pytest.raises(
+        NewerFormatError, match="format version 2, this program reads up to 1\nNext: use the newer"
+    ):
+        release_abandoned(vault, "prod", scheduler, "run-2")
+    assert GC not in scheduler.rows
