@@ -34,7 +34,9 @@ CONNECTIONS = 32
 _MISSING = {"NoSuchKey", "404", "NotFound"}
 _CONFLICT = {"PreconditionFailed", "ConditionalRequestConflict", "412", "409"}
 _TRY_AGAIN = {"SlowDown", "RequestTimeout", "InternalError", "ServiceUnavailable", "ThrottlingException"}
+_FULL = {"QuotaExceeded", "XMinioStorageFull", "InsufficientStorage", "XMinioAdminBucketQuotaExceeded"}
 _FORBIDDEN = 403
+_NO_ROOM = 507
 _SERVER_ERROR = 500
 _UNREACHABLE = (BotoConnectionError, HTTPClientError, ConnectionClosedError, IncompleteReadError)
 
@@ -145,10 +147,16 @@ def _from_answer(where: str, exc: ClientError) -> RunbookError:
         return NotThereError(where, "there is no such object", "run `runbook points list`")
     if code in _CONFLICT:
         return AlreadyThereError(where, "it exists and is write-once", "choose another name")
-    if status >= _SERVER_ERROR or code in _TRY_AGAIN:
+    if status != _NO_ROOM and (status >= _SERVER_ERROR or code in _TRY_AGAIN):
         return UnreachableError(where, message, "wait for the S3 service to recover, then rerun")
+    return _refusal(where, status, code, message)
+
+
+def _refusal(where: str, status: int, code: str, message: str) -> RefusedError:
     if code == "NoSuchBucket":
         return RefusedError(where, "the bucket does not exist", "make the bucket or correct its name")
+    if status == _NO_ROOM or code in _FULL:
+        return RefusedError(where, f"it is full: {message}", "make room there or raise its quota, then rerun")
     if status == _FORBIDDEN:
         return ForbiddenError(where, message, "check the keys and the rights of the S3 user on this bucket")
     return RefusedError(where, message, "check the S3 settings of the cluster file")

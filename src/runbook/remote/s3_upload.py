@@ -5,12 +5,14 @@ hold 970 GiB and a provider with 1,000 parts still takes 97 GiB. What is in flig
 bytes, not by parts, which keeps the memory of a long stream where it was at its beginning.
 """
 
+import logging
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, cast
 
+from runbook.domain.errors import RunbookError
 from runbook.remote.s3 import s3_errors
 
 if TYPE_CHECKING:
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from mypy_boto3_s3.type_defs import CompletedPartTypeDef
 
 MEBIBYTE = 1024 * 1024
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -137,13 +140,20 @@ class S3Writer:
         self.etag = answer["ETag"].strip('"')
 
     def _abort(self) -> None:
-        """Leave no upload behind; parts still under way are awaited, or they would outlive the abort."""
+        """Leave no upload behind; parts still under way are awaited, or they would outlive the abort.
+
+        What goes wrong with it never hides what went wrong before.
+        """
         self._pool.shutdown(wait=True, cancel_futures=True)
-        if self._upload_id:
+        if not self._upload_id:
+            return
+        try:
             with s3_errors(self._where):
                 self._client.abort_multipart_upload(
                     Bucket=self._bucket, Key=self._key, UploadId=self._upload_id
                 )
+        except RunbookError as exc:
+            logger.warning("%s: its unfinished upload stays in the bucket: %s", self._where, exc.what)
 
     @property
     def _where(self) -> str:

@@ -142,7 +142,8 @@ def test_a_lock_of_a_later_version_is_refused_and_stays(vault: FileVault) -> Non
 def test_two_runs_from_two_machines_on_one_vault_exclude_each_other(tmp_path: Path) -> None:
     here, there = FileVault(tmp_path), FileVault(tmp_path)
     with (
-        hold_lock(here, "prod", record("run-1")), pytest.raises(LockedError, match="run run-1 on admin1"),
+        hold_lock(here, "prod", record("run-1")),
+        pytest.raises(LockedError, match="run run-1 on admin1"),
         hold_lock(there, "prod", record("run-2")),
     ):
         pass
