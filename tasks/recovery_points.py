@@ -39,6 +39,7 @@ from runbook.remote.archive import stream_metadata as stream
 from runbook.remote.encryption import recipient_of
 from runbook.remote.hold_lease import look_at_hold
 from runbook.remote.image_index import write_index
+from runbook.remote.leftovers import clear_probes
 from runbook.remote.recovery_points import list_points, publish, write_sidecar
 from runbook.remote.recovery_verify import verify_point
 from runbook.remote.snapshot import PassResult, take_pass
@@ -126,6 +127,7 @@ def begin_point(cluster: ClusterConnection) -> Begun:
 
     The replica of the previous point is taken again if it is healthy (contract: always the same one).
     """
+    clear_probes(cluster.vault, cluster.name)
     cluster.vault.probe_writable(f"{cluster.name}/")
     seen = cluster.observe()
     if not seen.has_quorum:

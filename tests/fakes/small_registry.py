@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -13,7 +13,6 @@ from pydantic import SecretStr
 from runbook.domain.commands import BackupSpec
 from runbook.domain.holds import Cron, Crons
 from runbook.remote.registry_images import Image, build_image, digest_of
-from runbook.remote.storage import S3Storage
 from runbook.remote.vault import Vault
 from tests.fakes.cluster_connection import FakeArchive, FakeCluster
 from tests.fakes.clusters import alive
@@ -27,8 +26,9 @@ FIRST = {"crons": {GC: SATURDAY, "license_update": LICENCE}, "tags": {}, "rows":
 class SmallRegistry:
     """Its administration API, its pushes, and the metadata that a backup of it holds."""
 
-    def __init__(self, file: Path, storage: S3Storage, ballast: str = "") -> None:
+    def __init__(self, file: Path, storage: Any, ballast: str = "") -> None:
         self._file, self._storage, self._ballast = file, storage, ballast
+        self.on_change: Callable[[], None] = lambda: None
         if not file.exists():
             self._write(FIRST)
 
@@ -77,6 +77,7 @@ class SmallRegistry:
         return state
 
     def _change(self, **changes: Any) -> None:
+        self.on_change()
         self._write({**self._read(), **changes})
 
     def _write(self, state: Any) -> None:
@@ -102,11 +103,11 @@ class SmallCluster(FakeCluster):
     """One healthy replica of a small registry, with one image in it."""
 
     def __init__(
-        self, folder: Path, storage: S3Storage, vault: Vault, keys: tuple[SecretStr, str], ballast: str = ""
+        self, folder: Path, storage: Any, vault: Vault, keys: tuple[SecretStr, str], ballast: str = ""
     ) -> None:
         super().__init__(folder, replicas=[alive(1)])
         self.small = SmallRegistry(folder / "registry.json", storage, ballast)
-        self.storage = storage  # type: ignore[assignment]
+        self.storage = storage
         self.vault = vault  # type: ignore[assignment]
         self.bootstrapper = self.small  # type: ignore[assignment]
         self.identity, recipient = keys

@@ -13,6 +13,8 @@ from typing import BinaryIO, NamedTuple, Protocol
 
 from runbook.domain.errors import RefusedError
 
+PROBE = ".probe-"
+
 
 class VaultObject(NamedTuple):
     """One object as a listing shows it; a tuple because there may be a million of them."""
@@ -91,7 +93,7 @@ class Vault(Protocol):
 
 def probe_writable(vault: Vault, prefix: str = "") -> None:
     """Return after a probe object was written, read back, not overwritten and deleted."""
-    key = f"{prefix}.probe-{secrets.token_hex(8)}"
+    key = f"{prefix}{PROBE}{secrets.token_hex(8)}"
     data = hashlib.sha256(key.encode()).digest()
     vault.put_bytes(key, data, only_if_absent=True)
     try:
