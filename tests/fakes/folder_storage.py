@@ -15,11 +15,11 @@ class FolderStorage:
     """Objects by path; only what a snapshot needs of a storage."""
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
+        self.folder = folder
         self.where = str(folder)
 
     def list_objects(self) -> Iterator[StoredObject]:
-        for path, file in sorted((unquote(file.name), file) for file in self._folder.iterdir()):
+        for path, file in sorted((unquote(file.name), file) for file in self.folder.iterdir()):
             yield StoredObject(path, file.stat().st_size, _etag(file.read_bytes()))
 
     def open(self, path: str) -> BinaryIO:
@@ -33,7 +33,7 @@ class FolderStorage:
         return _etag(data)
 
     def _file(self, path: str) -> Path:
-        return self._folder / quote(path, safe="")
+        return self.folder / quote(path, safe="")
 
 
 def _etag(data: bytes) -> str:

@@ -20,6 +20,7 @@ from tests.fakes.metadata_archive import archive, merged
 from tests.fakes.scheduler import GC, LICENCE, SATURDAY
 from tests.fakes.stored_images import blob_path
 
+FIRST_IMAGE = build_image([b"one" * 100, b"two" * 100], labels={"for": "tests"})
 FIRST = {"crons": {GC: SATURDAY, "license_update": LICENCE}, "tags": {}, "rows": {}}
 
 
@@ -114,9 +115,7 @@ class SmallCluster(FakeCluster):
         self.settings.vault.recipients = [recipient]
 
     def push_first_image(self) -> None:
-        self.small.push_image(
-            "org/app:v1", build_image([b"one" * 100, b"two" * 100], labels={"for": "tests"})
-        )
+        self.small.push_image("org/app:v1", FIRST_IMAGE)
 
     @property
     def admin(self) -> Any:
