@@ -87,6 +87,11 @@ def closes(relay: "Relay") -> None:
     relay.cut()
 
 
+def loses_answer(relay: "Relay") -> None:
+    """Have the service do what it was asked, and nobody hear of it."""
+    relay.relay(unheard=True)
+
+
 def cuts_answer(after: int) -> Callable[["Relay"], None]:
     """Have the connection cut after so many bytes of the answer."""
     return lambda relay: relay.relay(answer_bytes=after)
@@ -112,7 +117,7 @@ class Relay(BaseHTTPRequestHandler):
 
     do_GET = do_HEAD = do_PUT = do_POST = do_DELETE = pass_on  # noqa: N815 - the base class looks for these
 
-    def relay(self, *, answer_bytes: int | None = None, piece: int = 1 << 30) -> None:
+    def relay(self, *, answer_bytes: int | None = None, piece: int = 1 << 30, unheard: bool = False) -> None:
         body = self.read_body()
         if body is None:
             return
@@ -120,6 +125,9 @@ class Relay(BaseHTTPRequestHandler):
             connection.request(self.command, self.path, body or None, dict(_passed_on(self.headers)))
             answer = connection.getresponse()
             content = answer.read()
+        if unheard:
+            self.cut()
+            return
         size = answer.headers.get("Content-Length", "0") if self.command == "HEAD" else str(len(content))
         self._begin(answer.status, [*_passed_on(answer.headers), ("Content-Length", size)])
         for start in range(0, len(content[:answer_bytes]), piece):

@@ -21,7 +21,7 @@ from runbook.domain.recovery import (
 )
 from runbook.domain.recovery_json import manifest_from_json, manifest_to_json
 from runbook.remote.archive import read_metadata, seal_stream
-from runbook.remote.vault import Vault
+from runbook.remote.vault import AlreadyThereError, Vault
 
 _READERS = 16
 
@@ -36,7 +36,12 @@ def publish(vault: Vault, manifest: Manifest) -> None:
             what = f"it {there}, and the manifest names {part.size} bytes"
             raise MismatchError(f"{vault.where}/{key}", what, "run the backup again")
     key = part_key(manifest.cluster, manifest.id, MANIFEST)
-    vault.put_bytes(key, manifest_to_json(manifest), only_if_absent=True)
+    text = manifest_to_json(manifest)
+    try:
+        vault.put_bytes(key, text, only_if_absent=True)
+    except AlreadyThereError:
+        if vault.get_bytes(key) != text:  # else an answer was lost, and a second try met the first
+            raise
 
 
 def list_points(vault: Vault, cluster: str) -> tuple[RecoveryPoint, ...]:

@@ -7,7 +7,7 @@ storage; a writer that fails leaves nothing behind. Objects written with `writer
 import hashlib
 import secrets
 from collections.abc import Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from datetime import datetime
 from typing import BinaryIO, NamedTuple, Protocol
 
@@ -95,7 +95,8 @@ def probe_writable(vault: Vault, prefix: str = "") -> None:
     """Return after a probe object was written, read back, not overwritten and deleted."""
     key = f"{prefix}{PROBE}{secrets.token_hex(8)}"
     data = hashlib.sha256(key.encode()).digest()
-    vault.put_bytes(key, data, only_if_absent=True)
+    with suppress(AlreadyThereError):  # an answer was lost: nobody else makes this name
+        vault.put_bytes(key, data, only_if_absent=True)
     try:
         if vault.get_bytes(key) != data:
             raise RefusedError(vault.where, "a probe object reads back other than it was written", _NEXT)
