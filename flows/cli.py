@@ -20,6 +20,7 @@ from flows.cli_points import points
 from flows.cli_report import show
 from flows.cli_server import server_or_none
 from flows.install import install
+from flows.release_hold import release_hold
 from flows.restore import restore
 from flows.scale_out import scale_out
 from runbook.domain.errors import ExitStatus, RefusedError, RunbookError
@@ -77,6 +78,12 @@ def scale_out_command(
 def backup_command(cluster: Cluster, plan: PlanOnly = False, json: Json = False) -> None:
     """Take a recovery point, metadata and images as one, and prove it."""
     show(backup(cluster, plan_only=plan), as_json=json)
+
+
+@app.command("release-hold")
+def release_hold_command(cluster: Cluster, plan: PlanOnly = False, json: Json = False) -> None:
+    """Let garbage collection run again after a backup that died; the hold of one that lives is left alone."""
+    show(release_hold(cluster, plan_only=plan), as_json=json)
 
 
 @app.command("restore")

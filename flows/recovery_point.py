@@ -29,6 +29,7 @@ def take_recovery_point(run: Run, after: After = ()) -> After:
     canary = run.step(push_canary, after=[bulk])
     accounts = back_up_accounts(run, begun, after=[canary])
     last: After = [canary, *accounts]
+    hold = None
     try:
         hold = run.step(hold_garbage_collection, after=last)
         last = [hold]
@@ -38,7 +39,7 @@ def take_recovery_point(run: Run, after: After = ()) -> After:
         discard_accounts(run, begun, accounts)
         raise
     finally:
-        released = run.step(release_hold, after=last)
+        released = run.step(release_hold, hold, after=last)
     proof = run.step(prove_point, metadata, images, canary)
     sealed = run.step(seal_point, begun, metadata, images, (canary, proof, hold), *accounts, after=[released])
     published = run.step(publish_point, sealed)

@@ -11,7 +11,13 @@ from prefect.runtime import flow_run
 from blocks.connection import ClusterConnection
 from runbook.domain.commands import BackupSpec
 from runbook.domain.control_plane_backup import ControlPlaneArchive
-from runbook.domain.errors import InvalidConfigError, MismatchError, RefusedError, RunbookError
+from runbook.domain.errors import (
+    InvalidConfigError,
+    MismatchError,
+    NewerFormatError,
+    RefusedError,
+    RunbookError,
+)
 from runbook.domain.findings import Finding, Level, from_error, ok
 from runbook.domain.holds import HoldRecord
 from runbook.domain.metadata import ArchiveSummary, why_not_complete
@@ -29,6 +35,7 @@ from runbook.domain.recovery import (
     new_id,
     newest_verified,
     part_key,
+    refuse_newer_points,
     why_too_old,
 )
 from runbook.remote.archive import part_of
@@ -36,7 +43,7 @@ from runbook.remote.archive import stream_metadata as stream
 from runbook.remote.catalogue import settle
 from runbook.remote.encryption import recipient_of
 from runbook.remote.escrow import prove_identity, record_probe
-from runbook.remote.holds import current_hold
+from runbook.remote.hold_lease import look_at_hold
 from runbook.remote.image_index import write_index
 from runbook.remote.leftovers import clear_leftovers
 from runbook.remote.object_lock import require_lockable
@@ -107,7 +114,12 @@ def _check_points(cluster: ClusterConnection) -> tuple[Finding, ...]:
         for point in points
         if point.damage
     )
-    return (*left, *damaged, _age_of(cluster, vault, newest_verified(points)))
+    return (
+        *left,
+        *damaged,
+        *_of_a_newer_format(points, vault),
+        _age_of(cluster, vault, newest_verified(points)),
+    )
 
 
 def _check_protection(cluster: ClusterConnection, newest: RecoveryPoint | None) -> Iterator[Finding]:
@@ -119,12 +131,23 @@ def _check_protection(cluster: ClusterConnection, newest: RecoveryPoint | None) 
     return check_protection(cluster.vault, newest, proven, datetime.now(UTC), limit)
 
 
+def _of_a_newer_format(points: tuple[RecoveryPoint, ...], vault: str) -> tuple[Finding, ...]:
+    try:
+        refuse_newer_points(points, vault)
+    except NewerFormatError as error:
+        return (Finding(Level.WARNING, error.where, error.what, error.next_step),)
+    return ()
+
+
 def _left_by_dead_runs(cluster: ClusterConnection) -> tuple[Finding, ...]:
     found = []
-    if record := current_hold(cluster.vault, cluster.name):
-        what = f"garbage collection is held since {record.since:%Y-%m-%d %H:%M:%S} UTC by run {record.owner}"
+    if hold := look_at_hold(cluster.vault, cluster.name, datetime.now(UTC)):
         found.append(
-            Finding(Level.WARNING, cluster.name, what, "if that run is dead: `runbook backup` releases it")
+            ok(cluster.name, str(hold))
+            if hold.why_kept
+            else Finding(
+                Level.WARNING, cluster.name, str(hold), "run `runbook release-hold`; a backup does it too"
+            )
         )
     if left := unfinished_restore(cluster.vault, cluster.name):
         what = f"the restore of recovery point {left.point} did not finish"
@@ -153,7 +176,9 @@ def begin_point(cluster: ClusterConnection) -> Begun:
         raise RefusedError(cluster.name, f"no quorum, no backup: {seen.summary()}", "heal the cluster first")
     for said in settle(cluster.vault, cluster.name):
         get_run_logger().info("%s: %s", cluster.vault.where, said)
-    newest = newest_verified(list_points(cluster.vault, cluster.name))
+    points = list_points(cluster.vault, cluster.name)
+    refuse_newer_points(points, cluster.vault.where)
+    newest = newest_verified(points)
     previous = newest.manifest if newest else None
     replica = next(
         (r for r in seen.healthy if previous and r.replica_id == previous.replica_id), seen.healthy[0]

@@ -2,12 +2,16 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from uuid import uuid4
 
 import pytest
+from prefect.logging import disable_run_logger
 
 from runbook.domain.recovery import METADATA
 from runbook.remote.holds import hold_key
 from runbook.remote.waiting import wait_until
+from tasks.holds import hold_garbage_collection
+from tasks.locks import cluster_lock
 from tests.e2e.conftest import fault
 from tests.e2e.runs import assert_run_failed, deployed, query
 from tests.e2e.world import look
@@ -36,6 +40,32 @@ def test_no_metadata_is_read_while_garbage_collection_runs(installed):
     after = look(cluster)  # without images that the collection rightly deleted
     assert after.left_over == []
     assert (after.crons, after.points, after.containers) == (before.crons, before.points, before.containers)
+
+
+def test_a_hold_that_a_dead_run_left_is_released_by_the_watch_and_one_of_a_run_that_lives_is_not(
+    installed, monkeypatch
+):
+    monkeypatch.setenv("PREFECT__FLOW_RUN_ID", str(uuid4()))  # this test is the run
+    before, connection = look(installed.cluster), installed.cluster.connect()
+    try:
+        with disable_run_logger():
+            hold_garbage_collection.fn(connection)
+        with cluster_lock(connection, "backup"):
+            kept = deployed("release-hold/watch")
+        held = look(installed.cluster)
+        released = deployed("release-hold/watch")
+    finally:
+        connection.close()
+    assert kept.state == released.state == "Completed"
+    assert "which lives: its lease runs until" in kept.message
+    assert hold_key("lab") in held.vault
+    assert "onlinegc" not in held.crons
+    assert (
+        "lab: configure garbage collection as before the hold (garbage collection is held since"
+        in released.message
+    )
+    after = look(installed.cluster)
+    assert (after.crons, after.left_over) == (before.crons, [])
 
 
 def _start_collection(cluster):

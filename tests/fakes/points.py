@@ -12,17 +12,17 @@ from tasks.recovery_points import (
     stream_metadata,
 )
 from tests.fakes.cluster_connection import FakeCluster
-from tests.fakes.metadata_archive import archive, rows_of_image
+from tests.fakes.metadata_archive import Row, archive, rows_of_image
 from tests.fakes.stored_images import tree_of
 
 CONFIG, LAYER = b"{}", b"one" * 100
 
 
-def take_point(cluster: FakeCluster) -> Manifest:
-    """Leave the storage with one image and the vault with a point that knows it, and the accounts if asked for."""
+def take_point(cluster: FakeCluster, events: tuple[Row, ...] = ()) -> Manifest:
+    """Leave the storage with one image and the vault with a point that knows it, these events, and accounts if asked."""
     rows = rows_of_image("org/app", "v1", CONFIG, [LAYER])
     cluster.storage.objects.update(tree_of("org/app", {}, [CONFIG, LAYER]))
-    cluster.bootstrapper.archive = archive(rows)
+    cluster.bootstrapper.archive = archive({**rows, "events": events})
     begun = begin_point.fn(cluster)
     metadata, images = stream_metadata.fn(cluster, begun), copy_images.fn(cluster)
     canary = Canary("org/app:v1", str(rows["tags"][0]["digest"]))

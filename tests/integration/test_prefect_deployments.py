@@ -39,6 +39,7 @@ RUNBOOKS = {
     "restore/disaster-recovery",
     "verify/weekly",
     "prune/on-demand",
+    "release-hold/watch",
 }
 
 
@@ -93,16 +94,17 @@ def test_every_runbook_is_deployed_to_the_process_pool(client: SyncPrefectClient
 
 def test_what_runs_by_itself_has_a_time_zone_and_nothing_else_does(client: SyncPrefectClient) -> None:
     found = {name: [s.schedule for s in client.read_deployment_by_name(name).schedules] for name in RUNBOOKS}
-    crons = {
-        name: [schedule.cron for schedule in schedules] for name, schedules in found.items() if schedules
+    seen = {
+        name: (schedule.cron, schedule.timezone)
+        for name, schedules in found.items()
+        for schedule in schedules
     }
-    assert crons == {
-        "backup/nightly": ["30 1 * * *"],
-        "copy/nightly": ["30 4 * * *"],
-        "verify/weekly": ["0 4 * * 0"],
+    assert seen == {
+        "backup/nightly": ("30 1 * * *", "Europe/Berlin"),
+        "copy/nightly": ("30 4 * * *", "Europe/Berlin"),
+        "verify/weekly": ("0 4 * * 0", "Europe/Berlin"),
+        "release-hold/watch": ("*/15 * * * *", "Etc/UTC"),
     }
-    zones = {schedule.timezone for schedules in found.values() for schedule in schedules}
-    assert zones == {"Europe/Berlin"}
 
 
 def test_the_nightly_schedule_yields_scheduled_runs_at_the_right_time(

@@ -4,6 +4,7 @@ RunbookError
 ├── UnreachableError      may heal by itself: try again
 ├── RefusedError          the operator must act
 │   ├── LockedError       another runbook holds the cluster
+│   ├── NewerFormatError  a later version of this program wrote it
 │   └── ForeignFileError  a file that a person wrote would be replaced
 ├── InvalidConfigError    the cluster file or an argument is wrong
 ├── NotReadyError         a wait ended; the reason is the last "not yet"
@@ -62,6 +63,10 @@ class LockedError(RefusedError):
     """Another runbook holds the cluster's lock."""
 
     exit_status = ExitStatus.LOCKED
+
+
+class NewerFormatError(RefusedError):
+    """A later version of this program wrote it, in a format that this one does not know."""
 
 
 class ForeignFileError(RefusedError):

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from runbook.domain.formats import refuse_newer_record
+
 Cron = Mapping[str, Any]
 """All that is set for a job action: `action`, `schedule`, and how long and how often it may be tried."""
 Crons = Mapping[str, Cron]  # by job action
@@ -34,8 +36,9 @@ class HoldRecord:
 
     @classmethod
     def from_json(cls, data: bytes) -> "HoldRecord":
-        """Return the record that `to_json` wrote."""
+        """Return the record that `to_json` wrote; NewerFormatError for a later version's."""
         fields = json.loads(data)
+        refuse_newer_record("vault", "the hold of garbage collection", fields)
         return cls(fields["owner"], read_crons(fields["schedules"]), datetime.fromisoformat(fields["since"]))
 
 

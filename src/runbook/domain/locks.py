@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 
 from runbook.domain.errors import LockedError
+from runbook.domain.formats import refuse_newer_record
 
 LEASE = timedelta(seconds=60)
 """How long a lock outlives a runbook that died; a living one renews it three times as often."""
@@ -26,8 +27,9 @@ class LockRecord:
 
     @classmethod
     def from_json(cls, data: bytes) -> "LockRecord":
-        """Return the record that `to_json` wrote."""
+        """Return the record that `to_json` wrote; NewerFormatError for a later version's."""
         fields = json.loads(data)
+        refuse_newer_record("vault", "the cluster's lock", fields)
         since, until = (datetime.fromisoformat(fields[name]) for name in ("since", "until"))
         return cls(fields["owner"], fields["purpose"], fields["machine"], since, until)
 

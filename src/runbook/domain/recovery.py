@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from runbook.domain.errors import RefusedError
+from runbook.domain.errors import NewerFormatError, RefusedError
 from runbook.domain.verification import Record
 
 METADATA = "metadata.tar.zst.age"
@@ -96,6 +96,7 @@ class RecoveryPoint:
     problem: str | None = None
     checked: Record | None = None
     finished: bool = True  # False: it has no manifest, so a run died, or is still writing it
+    newer_format: bool = False  # a later version of this program wrote its manifest
 
     @property
     def verified(self) -> bool:
@@ -163,11 +164,23 @@ def passed_over(points: Iterable[RecoveryPoint], chosen: str) -> tuple[str, ...]
     return tuple(f"recovery point {point.id} is damaged: {point.damage}" for point in newer)
 
 
+def refuse_newer_points(points: Iterable[RecoveryPoint], where: str) -> None:
+    """Return if this program reads every point; else NewerFormatError: what it would do is a guess."""
+    if newer := [point for point in points if point.newer_format]:
+        raise NewerFormatError(
+            f"{where}, point {newer[-1].id}", newer[-1].problem or "", "use the newer version of this program"
+        )
+
+
 def select_point(points: Iterable[RecoveryPoint], wanted: str | None = None) -> Manifest:
-    """Return the manifest of the wanted point (its id, or a beginning that only it has), else of the newest."""
+    """Return the manifest of the wanted point (its id, or a beginning that only it has), else of the newest.
+
+    Which point is the newest is not known while a later version of this program has written one: NewerFormatError.
+    """
     points = tuple(points)
     if wanted:
         return _one_of(points, wanted)
+    refuse_newer_points(points, "vault")
     newest = newest_verified(points)
     if newest is None or newest.manifest is None:
         unfinished = f"; {len(points)} are unfinished or not verified" if points else ""

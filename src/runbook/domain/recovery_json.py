@@ -10,7 +10,8 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from runbook.domain.errors import MismatchError, RefusedError
+from runbook.domain.errors import MismatchError
+from runbook.domain.formats import refuse_newer
 from runbook.domain.recovery import Canary, ImageTotals, Manifest, ProofNumbers, StoredPart
 from runbook.domain.sealed_json import field_of as _get
 from runbook.domain.sealed_json import seal_of as _seal
@@ -32,9 +33,7 @@ def manifest_from_json(data: bytes, where: str) -> Manifest:
         version = _get(document, "format_version", int)
     except ValueError as exc:
         raise _damaged(where, str(exc)) from exc
-    if version > FORMAT_VERSION:
-        what = f"it has format version {version}, this program reads up to {FORMAT_VERSION}"
-        raise RefusedError(where, what, "use the newer version of this program")
+    refuse_newer(where, "it", version, FORMAT_VERSION)
     try:
         if document.pop("seal", None) != _seal(document):
             raise ValueError("its seal does not match its content")

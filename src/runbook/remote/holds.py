@@ -4,7 +4,7 @@ import logging
 from collections.abc import Collection
 from typing import Protocol
 
-from runbook.domain.errors import MismatchError
+from runbook.domain.errors import LockedError, MismatchError
 from runbook.domain.holds import Cron, Crons, HoldRecord, shown_otherwise, why_not_released
 from runbook.remote.state_objects import claim_state, clear_state, read_state
 from runbook.remote.vault import AlreadyThereError, NotThereError, Vault
@@ -42,11 +42,13 @@ def hold(
     """Leave none of `actions` scheduled or running; how to undo it is in the vault before anything is changed.
 
     Returns what is on record: a second try of the same run keeps the crons that its first one saw.
-    Raises NotReadyError when one of `actions` runs on and on; the hold stays then, for `release`.
+    Raises NotReadyError when one of `actions` runs on and on; the hold stays then, for `release`. Raises LockedError,
+    and the crons are as before, when the run slept past its lease and somebody released the hold meanwhile.
     """
     kept = _remember(vault, cluster, record)
     for action in kept.crons:
         scheduler.delete_cron(action)
+    _require_still_on_record(vault, cluster, scheduler, kept)
     wait_until(
         lambda: _why_running(scheduler, actions),
         where=cluster,
@@ -77,17 +79,37 @@ def _remember(vault: Vault, cluster: str, record: HoldRecord) -> HoldRecord:
     return record
 
 
-def release(vault: Vault, cluster: str, scheduler: Scheduler) -> HoldRecord | None:
-    """Leave the crons as they were before the hold, and no hold; None if there was none.
+def _require_still_on_record(vault: Vault, cluster: str, scheduler: Scheduler, kept: HoldRecord) -> None:
+    """Return if the hold is still this run's; else put back what nobody else would, and raise LockedError."""
+    if _is_of(kept.owner, vault, cluster):
+        return
+    put_back(cluster, scheduler, kept.crons)
+    raise LockedError(cluster, "this run slept past its lease, and its hold was released", "start it again")
+
+
+def release(
+    vault: Vault, cluster: str, scheduler: Scheduler, owner: str, held: HoldRecord | None = None
+) -> HoldRecord | None:
+    """Leave the crons as they were before the hold of run `owner`, and no hold of it; None if there was none.
+
+    What the run knows that it `held` is put back even if its record has vanished.
 
     Raises MismatchError, and the hold stays on record, when the registry shows other crons than those put back.
     """
     record = current_hold(vault, cluster)
+    if record is None or record.owner != owner:
+        record = held
     if record is None:
         return None
     put_back(cluster, scheduler, record.crons)
-    clear_state(vault, hold_key(cluster))
+    if _is_of(owner, vault, cluster):  # else somebody took it over while this run slept
+        clear_state(vault, hold_key(cluster))
     return record
+
+
+def _is_of(owner: str, vault: Vault, cluster: str) -> bool:
+    record = current_hold(vault, cluster)
+    return record is not None and record.owner == owner
 
 
 def put_back(cluster: str, scheduler: Scheduler, crons: Crons) -> None:

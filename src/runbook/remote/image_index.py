@@ -10,7 +10,8 @@ from typing import BinaryIO
 
 from pydantic import SecretStr
 
-from runbook.domain.errors import MismatchError, RefusedError
+from runbook.domain.errors import MismatchError
+from runbook.domain.formats import refuse_newer
 from runbook.domain.image_index import INDEX_FORMAT, IndexEntry
 from runbook.domain.recovery import StoredPart
 from runbook.remote.archive import read_metadata, seal_stream
@@ -78,9 +79,7 @@ def _check_header(header: dict[str, object], where: str) -> None:
     version = header.get("format")
     if not isinstance(version, int):
         raise ValueError("it has no header")
-    if version > INDEX_FORMAT:
-        what = f"the index has format {version}, this program reads up to {INDEX_FORMAT}"
-        raise RefusedError(where, what, "use the newer version of this program")
+    refuse_newer(where, "the index", version, INDEX_FORMAT)
 
 
 class _Lines:

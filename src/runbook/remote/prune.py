@@ -3,6 +3,7 @@
 import logging
 import secrets
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -10,7 +11,7 @@ from runbook.domain.errors import RefusedError
 from runbook.domain.recovery import MANIFEST, created_of, is_id, part_key, points_prefix
 from runbook.remote.catalogue import recall, retire
 from runbook.remote.pins import why_pinned
-from runbook.remote.vault import DELETE_AT_ONCE, NotThereError, Vault
+from runbook.remote.vault import DELETE_AT_ONCE, DeleteRefusedError, NotThereError, Vault
 
 logger = logging.getLogger(__name__)
 StillAllowed = Callable[[], None]
@@ -48,13 +49,14 @@ def survey_points(vault: Vault, cluster: str) -> Survey:
 
 def measure_skew(vault: Vault, cluster: str) -> timedelta:
     """Return how far the vault's clock is ahead of this machine's, by an object written now and removed again."""
-    key = f"{cluster}/.probe-{secrets.token_hex(8)}"
-    vault.put_bytes(key, b"what time is it", only_if_absent=True)
+    key = f"{cluster}/.probe"  # one key for all, so that probes do not pile up where deletes are refused
+    vault.put_bytes(key, secrets.token_bytes(16))
     try:
         seen = vault.head(key)
         return seen.modified - datetime.now(UTC) if seen else timedelta()
     finally:
-        vault.delete(key)
+        with suppress(DeleteRefusedError):
+            vault.delete(key)
 
 
 def skew_without_a_write(survey: Survey, now: datetime) -> timedelta:

@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import SecretStr
 
-from runbook.domain.errors import MismatchError, RefusedError
+from runbook.domain.errors import MismatchError, NewerFormatError, RefusedError
 from runbook.domain.recovery import (
     MANIFEST,
     SIDECAR,
@@ -23,7 +23,7 @@ from runbook.domain.recovery import (
 from runbook.domain.recovery_json import manifest_from_json, manifest_to_json
 from runbook.remote.archive import read_metadata, seal_stream
 from runbook.remote.catalogue import announce, enter
-from runbook.remote.vault import Vault
+from runbook.remote.vault import AlreadyThereError, Vault
 from runbook.remote.verifications import known_records
 
 _READERS = 16
@@ -39,9 +39,14 @@ def publish(vault: Vault, manifest: Manifest) -> None:
             what = f"it {there}, and the manifest names {part.size} bytes"
             raise MismatchError(f"{vault.where}/{key}", what, "run the backup again")
     key = part_key(manifest.cluster, manifest.id, MANIFEST)
-    announce(vault, manifest)
-    vault.put_bytes(key, manifest_to_json(manifest), only_if_absent=True)
-    enter(vault, manifest)
+    text = manifest_to_json(manifest)
+    announce(vault, manifest, text)
+    try:
+        vault.put_bytes(key, text, only_if_absent=True)
+    except AlreadyThereError:
+        if vault.get_bytes(key) != text:  # else an answer was lost, and a second try met the first
+            raise
+    enter(vault, manifest, text)
 
 
 def list_points(vault: Vault, cluster: str) -> tuple[RecoveryPoint, ...]:
@@ -64,11 +69,11 @@ def _point(vault: Vault, cluster: str, identifier: str, has_manifest: bool) -> R
     try:
         return RecoveryPoint(identifier, load_point(vault, cluster, identifier))
     except (MismatchError, RefusedError) as exc:
-        return RecoveryPoint(identifier, None, exc.what)
+        return RecoveryPoint(identifier, None, exc.what, newer_format=isinstance(exc, NewerFormatError))
 
 
 def load_point(vault: Vault, cluster: str, identifier: str) -> Manifest:
-    """Return the point's manifest, or raise: NotThereError, MismatchError, RefusedError for a newer format."""
+    """Return the point's manifest, or raise: NotThereError, MismatchError, NewerFormatError."""
     key = part_key(cluster, identifier, MANIFEST)
     where = f"{vault.where}/{key}"
     manifest = manifest_from_json(vault.get_bytes(key), where)

@@ -37,7 +37,9 @@ _CONFLICT = {"PreconditionFailed", "ConditionalRequestConflict", "412", "409"}
 _SLOWER = {"SlowDown", "ThrottlingException"}
 _TRY_AGAIN = {"RequestTimeout", "InternalError", *_SLOWER}
 _THROTTLED = (429, 503)
+_FULL = {"QuotaExceeded", "XMinioStorageFull", "InsufficientStorage", "XMinioAdminBucketQuotaExceeded"}
 _FORBIDDEN = 403
+_NO_ROOM = 507
 _SERVER_ERROR = 500
 _UNREACHABLE = (BotoConnectionError, HTTPClientError, ConnectionClosedError, IncompleteReadError)
 
@@ -148,13 +150,19 @@ def _from_answer(where: str, exc: ClientError) -> RunbookError:
         return NotThereError(where, "there is no such object", "run `runbook points list`")
     if code in _CONFLICT:
         return AlreadyThereError(where, "it exists and is write-once", "choose another name")
-    if status >= _SERVER_ERROR or status in _THROTTLED or code in _TRY_AGAIN:
+    if status != _NO_ROOM and (status >= _SERVER_ERROR or status in _THROTTLED or code in _TRY_AGAIN):
         throttled = status in _THROTTLED or code in _SLOWER
         return (ThrottledError if throttled else UnreachableError)(
             where, message, "wait for the S3 service to recover, then rerun"
         )
+    return _refusal(where, status, code, message)
+
+
+def _refusal(where: str, status: int, code: str, message: str) -> RefusedError:
     if code == "NoSuchBucket":
         return RefusedError(where, "the bucket does not exist", "make the bucket or correct its name")
+    if status == _NO_ROOM or code in _FULL:
+        return RefusedError(where, f"it is full: {message}", "make room there or raise its quota, then rerun")
     if status == _FORBIDDEN:
         return ForbiddenError(where, message, "check the keys and the rights of the S3 user on this bucket")
     return RefusedError(where, message, "check the S3 settings of the cluster file")

@@ -5,15 +5,19 @@ hold 970 GiB and a provider with 1,000 parts still takes 97 GiB. What is in flig
 bytes, not by parts, which keeps the memory of a long stream where it was at its beginning.
 """
 
+import hashlib
+import logging
 from collections import deque
+from collections.abc import Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, cast
 
-from runbook.domain.errors import RefusedError
+from runbook.domain.errors import RefusedError, RunbookError
 from runbook.remote.patience import patiently
 from runbook.remote.s3 import s3_errors
+from runbook.remote.vault import AlreadyThereError
 from runbook.remote.write_options import checksum, is_locked
 
 if TYPE_CHECKING:
@@ -21,6 +25,7 @@ if TYPE_CHECKING:
     from mypy_boto3_s3.type_defs import CompletedPartTypeDef
 
 MEBIBYTE = 1024 * 1024
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -35,6 +40,15 @@ class PartPlan:
         """Return the size of part `number`, counted from 1."""
         step = max(1, self.max_parts // 5)
         return self.first_size << ((number - 1) // step)
+
+
+def tag_of_parts(tags: Iterable[str]) -> str:
+    """Return the entity tag of an object that was uploaded in parts with these tags; "" where that is not known."""
+    try:
+        digests = [bytes.fromhex(tag.strip('"')) for tag in tags]
+    except ValueError:
+        return ""
+    return f"{hashlib.md5(b''.join(digests), usedforsecurity=False).hexdigest()}-{len(digests)}"
 
 
 class S3Writer:
@@ -138,33 +152,58 @@ class S3Writer:
             self._send_part()
         while self._flying:
             self._collect()
-        with s3_errors(self._where):
-            answer = self._client.complete_multipart_upload(
-                Bucket=self._bucket,
-                Key=self._key,
-                UploadId=self._upload_id,
-                MultipartUpload={"Parts": self._parts},
-                **self._condition,
-            )
-        self.etag = answer["ETag"].strip('"')
+        try:
+            with s3_errors(self._where):
+                answer = self._client.complete_multipart_upload(
+                    Bucket=self._bucket,
+                    Key=self._key,
+                    UploadId=self._upload_id,
+                    MultipartUpload={"Parts": self._parts},
+                    **self._condition,
+                )
+            self.etag = answer["ETag"].strip('"')
+        except RefusedError as exc:
+            self.etag = self._tag_if_there(tag_of_parts(part["ETag"] for part in self._parts), exc)
 
     def _put_at_once(self) -> None:
         options = self._condition | self._options
         options |= checksum(self._buffer, wanted=is_locked(self._options))
-        with s3_errors(self._where):
-            answer = self._client.put_object(
-                Bucket=self._bucket, Key=self._key, Body=cast("bytes", self._buffer), **options
-            )
-        self.etag = answer["ETag"].strip('"')
+        try:
+            with s3_errors(self._where):
+                answer = self._client.put_object(
+                    Bucket=self._bucket, Key=self._key, Body=cast("bytes", self._buffer), **options
+                )
+            self.etag = answer["ETag"].strip('"')
+        except AlreadyThereError as exc:
+            tag = hashlib.md5(self._buffer, usedforsecurity=False).hexdigest()
+            self.etag = self._tag_if_there(tag, exc)
+
+    def _tag_if_there(self, tag: str, refusal: RefusedError) -> str:
+        """Return `tag` if the object has it: an answer was lost, and a second try met the first; else raise."""
+        try:
+            with s3_errors(self._where):
+                seen = self._client.head_object(Bucket=self._bucket, Key=self._key)
+        except RunbookError:
+            raise refusal from None
+        if not tag or seen["ETag"].strip('"') != tag:
+            raise refusal
+        return tag
 
     def _abort(self) -> None:
-        """Leave no upload behind; parts still under way are awaited, or they would outlive the abort."""
+        """Leave no upload behind; parts still under way are awaited, or they would outlive the abort.
+
+        What goes wrong with it never hides what went wrong before.
+        """
         self._pool.shutdown(wait=True, cancel_futures=True)
-        if self._upload_id:
+        if not self._upload_id:
+            return
+        try:
             with s3_errors(self._where):
                 self._client.abort_multipart_upload(
                     Bucket=self._bucket, Key=self._key, UploadId=self._upload_id
                 )
+        except RunbookError as exc:
+            logger.warning("%s: its unfinished upload stays in the bucket: %s", self._where, exc.what)
 
     @property
     def _where(self) -> str:

@@ -3,9 +3,10 @@ from pathlib import Path
 
 import pytest
 
-from runbook.domain.errors import MismatchError, NotReadyError
-from runbook.domain.holds import HoldRecord
+from runbook.domain.errors import MismatchError, NewerFormatError, NotReadyError
+from runbook.domain.holds import Crons, HoldRecord
 from runbook.remote import holds
+from runbook.remote.hold_lease import release_abandoned
 from runbook.remote.holds import current_hold, hold, hold_key, release
 from runbook.remote.vault import AlreadyThereError, DeleteRefusedError
 from runbook.remote.vault_file import FileVault
@@ -52,17 +53,17 @@ def test_garbage_collection_that_never_ends_is_not_waited_for_for_ever_and_the_h
         hold(vault, "prod", scheduler, record(), (GC,))
     assert current_hold(vault, "prod") == record()
     assert GC not in scheduler.rows
-    release(vault, "prod", scheduler)
+    release(vault, "prod", scheduler, "run-1")
     assert scheduler.rows[GC] == SATURDAY
 
 
 def test_a_release_puts_the_whole_cron_back_and_forgets_the_hold(vault: FileVault) -> None:
     scheduler = FakeScheduler()
     hold(vault, "prod", scheduler, record(), (GC,))
-    assert release(vault, "prod", scheduler) == record()
+    assert release(vault, "prod", scheduler, "run-1") == record()
     assert scheduler.rows == {GC: SATURDAY, "license_update": LICENCE}
     assert vault.head(hold_key("prod")) is None
-    assert release(vault, "prod", scheduler) is None
+    assert release(vault, "prod", scheduler, "run-1") is None
 
 
 def test_a_hold_that_an_older_version_left_is_released_to_the_schedule_that_it_kept(vault: FileVault) -> None:
@@ -70,7 +71,7 @@ def test_a_hold_that_an_older_version_left_is_released_to_the_schedule_that_it_k
     scheduler.delete_cron(GC)
     kept = b'{"owner": "run-0", "schedules": {"onlinegc": "@daily"}, "since": "2026-11-22T05:00:00+00:00"}'
     vault.put_bytes(hold_key("prod"), kept)
-    released = release(vault, "prod", scheduler)
+    released = release_abandoned(vault, "prod", scheduler, "run-1")
     assert released is not None
     assert released.owner == "run-0"
     assert scheduler.rows[GC]["schedule"] == "@daily"
@@ -82,7 +83,7 @@ def test_a_second_try_of_the_same_run_keeps_the_cron_that_its_first_try_saw(vaul
     hold(vault, "prod", scheduler, record(), (GC,))
     nothing_left_to_see = HoldRecord("run-1", {}, record().since)
     assert hold(vault, "prod", scheduler, nothing_left_to_see, (GC,)).crons == {GC: SATURDAY}
-    release(vault, "prod", scheduler)
+    release(vault, "prod", scheduler, "run-1")
     assert scheduler.rows[GC] == SATURDAY
 
 
@@ -99,7 +100,7 @@ def test_a_registry_that_does_not_take_its_schedule_back_is_a_mismatch_and_stays
     scheduler = FakeScheduler(deaf=True)
     hold(vault, "prod", scheduler, record(), (GC,))
     with pytest.raises(MismatchError, match="onlinegc is never and was"):
-        release(vault, "prod", scheduler)
+        release(vault, "prod", scheduler, "run-1")
     assert vault.head(hold_key("prod")) is not None
 
 
@@ -115,7 +116,46 @@ def test_where_nothing_may_be_deleted_a_hold_is_released_and_the_next_one_is_tak
     for owner in ("run-1", "run-2"):
         hold(vault, "prod", scheduler, record(owner), (GC,))
         assert current_hold(vault, "prod") == record(owner)
-        assert release(vault, "prod", scheduler) == record(owner)
+        assert release(vault, "prod", scheduler, owner) == record(owner)
         assert current_hold(vault, "prod") is None
     assert scheduler.rows[GC] == SATURDAY
-    assert release(vault, "prod", scheduler) is None
+    assert release(vault, "prod", scheduler, "run-3") is None
+
+
+def test_the_hold_of_another_run_is_not_this_runs_to_release(vault: FileVault) -> None:
+    scheduler = FakeScheduler()
+    hold(vault, "prod", scheduler, record(), (GC,))
+    assert release(vault, "prod", scheduler, "run-2") is None
+    assert GC not in scheduler.rows
+    assert current_hold(vault, "prod") == record()
+
+
+def test_what_a_run_took_away_it_puts_back_even_if_somebody_deleted_its_record(vault: FileVault) -> None:
+    scheduler = FakeScheduler()
+    held = hold(vault, "prod", scheduler, record(), (GC,))
+    vault.delete(hold_key("prod"))
+    release(vault, "prod", scheduler, "run-1", held)
+    assert scheduler.rows[GC] == SATURDAY
+
+
+def test_a_hold_that_another_run_begins_while_this_one_sleeps_stays_on_record(vault: FileVault) -> None:
+    class Slept(FakeScheduler):
+        def crons(self) -> Crons:
+            vault.put_bytes(hold_key("prod"), record("run-2").to_json())
+            return super().crons()
+
+    scheduler = Slept()
+    hold(vault, "prod", scheduler, record(), (GC,))
+    release(vault, "prod", scheduler, "run-1")
+    assert current_hold(vault, "prod") == record("run-2")
+
+
+def test_a_hold_of_a_later_version_is_refused_and_nothing_is_scheduled(vault: FileVault) -> None:
+    scheduler = FakeScheduler()
+    scheduler.delete_cron(GC)
+    vault.put_bytes(hold_key("prod"), b'{"format_version": 2, "owner": "run-1"}')
+    with pytest.raises(
+        NewerFormatError, match="format version 2, this program reads up to 1\nNext: use the newer"
+    ):
+        release_abandoned(vault, "prod", scheduler, "run-2")
+    assert GC not in scheduler.rows

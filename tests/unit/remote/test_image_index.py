@@ -47,6 +47,6 @@ def test_a_cut_index_is_found() -> None:
 def test_an_index_of_a_newer_format_is_refused() -> None:
     text = json.dumps({"format": 2}).encode()
     with pytest.raises(
-        RefusedError, match=r"format 2, this program reads up to 1\nNext: use the newer version"
+        RefusedError, match=r"format version 2, this program reads up to 1\nNext: use the newer version"
     ):
         list(parse_index(io.BytesIO(text), "x"))

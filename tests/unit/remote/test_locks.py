@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from runbook.domain.errors import LockedError
+from runbook.domain.errors import LockedError, NewerFormatError
 from runbook.domain.locks import LEASE, LockRecord
 from runbook.remote.locks import HeldLock, _Renewal, hold_lock, lock_key
 from runbook.remote.vault_file import FileVault
@@ -126,3 +126,26 @@ def test_a_lock_that_somebody_else_took_is_not_released(vault: FileVault) -> Non
     with hold_lock(vault, "prod", record("run-1")):
         vault.put_bytes(lock_key("prod"), record("run-2").to_json())
     assert LockRecord.from_json(vault.get_bytes(lock_key("prod"))).owner == "run-2"
+
+
+def test_a_lock_of_a_later_version_is_refused_and_stays(vault: FileVault) -> None:
+    newer = b'{"format_version": 2, "owner": "run-1"}'
+    vault.put_bytes(lock_key("prod"), newer)
+    with (
+        pytest.raises(NewerFormatError, match="lock has format version 2, .* up to 1\nNext: use the newer"),
+        hold_lock(vault, "prod", record("run-2", NOW + LEASE * 2)),
+    ):
+        pass
+    assert vault.get_bytes(lock_key("prod")) == newer
+
+
+def test_two_runs_from_two_machines_on_one_vault_exclude_each_other(tmp_path: Path) -> None:
+    here, there = FileVault(tmp_path), FileVault(tmp_path)
+    with (
+        hold_lock(here, "prod", record("run-1")),
+        pytest.raises(LockedError, match="run run-1 on admin1"),
+        hold_lock(there, "prod", record("run-2")),
+    ):
+        pass
+    with hold_lock(there, "prod", record("run-2")):
+        assert here.head(lock_key("prod")) is not None

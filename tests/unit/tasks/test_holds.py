@@ -1,13 +1,22 @@
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 
 from runbook.domain.errors import MismatchError, NotReadyError
+from runbook.domain.locks import LEASE, LockRecord
 from runbook.remote import holds
 from runbook.remote.encryption import generate_identity
 from runbook.remote.holds import current_hold
+from runbook.remote.locks import lock_key
 from runbook.remote.recovery_points import write_sidecar
-from tasks.holds import hold_garbage_collection, release_hold, release_stale_hold, restore_schedules
+from tasks.holds import (
+    check_hold,
+    hold_garbage_collection,
+    release_hold,
+    release_stale_hold,
+    restore_schedules,
+)
 from tasks.recovery_points import check_vault
 from tests.fakes.cluster_connection import FakeCluster
 from tests.fakes.manifests import MANIFEST
@@ -51,11 +60,29 @@ def test_a_hold_that_garbage_collection_does_not_let_begin_is_released_like_any_
 def test_a_forgotten_hold_is_found_by_check_and_released_by_the_next_backup(cluster: FakeCluster) -> None:
     before = dict(cluster.admin.rows)
     died = hold_garbage_collection.fn(cluster)
-    words = [finding.what for finding in check_vault.fn(cluster)]
-    assert any(f"is held since {died.since:%Y-%m-%d %H:%M:%S} UTC by run {died.owner}" in w for w in words)
-    release_stale_hold.fn(cluster)
+    finding = check_vault.fn(cluster)[0]
+    assert finding.level == "warning"
+    assert f"is held since {died.since:%Y-%m-%d %H:%M:%S} UTC by run {died.owner}, which died" in finding.what
+    assert finding.next_step == "run `runbook release-hold`; a backup does it too"
+    assert release_stale_hold.fn(cluster) == died
     assert cluster.admin.rows == before
     assert not any("is held" in finding.what for finding in check_vault.fn(cluster))
+
+
+def test_a_hold_of_a_run_that_lives_is_no_worry(cluster: FakeCluster) -> None:
+    held = hold_garbage_collection.fn(cluster)
+    now = datetime.now(UTC)
+    lock = LockRecord(held.owner, "backup", "admin1", now, now + LEASE)
+    cluster.vault.put_bytes(lock_key("lab"), lock.to_json())
+    finding = check_vault.fn(cluster)[0]
+    assert (finding.level, "which lives" in finding.what) == ("ok", True)
+    seen = check_hold.fn(cluster)
+    assert seen
+    assert seen.why_kept
+
+
+def test_with_no_hold_there_is_nothing_to_look_at(cluster: FakeCluster) -> None:
+    assert check_hold.fn(cluster) is None
 
 
 @pytest.mark.parametrize(
