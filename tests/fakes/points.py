@@ -19,7 +19,7 @@ CONFIG, LAYER = b"{}", b"one" * 100
 
 
 def take_point(cluster: FakeCluster, events: tuple[Row, ...] = ()) -> Manifest:
-    """Leave the storage with one image and the vault with a point that knows it, these events, and accounts if asked."""
+    """Leave the storage with one image and the vault with a point of it, of these events, and of accounts if asked."""
     rows = rows_of_image("org/app", "v1", CONFIG, [LAYER])
     cluster.storage.objects.update(tree_of("org/app", {}, [CONFIG, LAYER]))
     cluster.bootstrapper.archive = archive({**rows, "events": events})

@@ -7,6 +7,7 @@ from runbook.domain.errors import RefusedError
 from runbook.remote.vault import Vault
 
 LOCKED = "it is locked until 2027"
+FORBIDDEN = "S3 answered 403 AccessDenied"
 
 
 class PowerCutError(Exception):
@@ -46,6 +47,11 @@ class _Locked(_Around):
         locked = [key for key in keys if self._is_locked(key)]
         refused = self.vault.delete_many([key for key in keys if key not in locked])
         return refused | dict.fromkeys(locked, LOCKED)
+
+
+class _Forbidden(_Around):
+    def delete_many(self, keys: Sequence[str]) -> dict[str, str]:
+        raise RefusedError(self.vault.where, FORBIDDEN, "give the right")
 
 
 class _Dying(_Around):
@@ -92,6 +98,11 @@ def untouchable(vault: Vault) -> Vault:
 def refusing(vault: Vault, *words: str) -> Vault:
     """Return the vault as one that refuses to delete keys with any of these words, as an object lock does."""
     return cast("Vault", _Locked(vault, words))
+
+
+def forbidding(vault: Vault) -> Vault:
+    """Return the vault as one that answers no to every request for many deletions."""
+    return cast("Vault", _Forbidden(vault))
 
 
 def dying(vault: Vault, deletions: int) -> Vault:

@@ -30,12 +30,12 @@ from runbook.remote.prune import Removal, remove_point
 from runbook.remote.recovery_points import list_points, publish
 from runbook.remote.s3 import connect
 from runbook.remote.snapshot import take_pass
-from runbook.remote.storage import S3Storage
 from runbook.remote.sweep import Swept, sweep_blobs
 from runbook.remote.vault import Vault
 from runbook.remote.vault_file import FileVault
 from runbook.remote.vault_s3 import S3Vault
 from tests.fakes.manifests import MANIFEST as SOUND
+from tests.fakes.memory_storage import MemoryStorage
 from tests.fakes.stored_images import hexadecimal, tree_of
 from tests.fakes.vaults import LOCKED, PowerCutError, dying, refusing
 from tests.integration.recovery_fixtures import Endpoint, s3_endpoint
@@ -56,7 +56,7 @@ class Kept:
     """A vault with two points that share one layer, and the storage that they are of."""
 
     vault: Vault
-    storage: S3Storage
+    storage: MemoryStorage
 
     @property
     def blobs(self) -> set[str]:
@@ -68,12 +68,7 @@ class Kept:
 
     def begin_backup(self, identifier: str, layers: list[bytes]) -> Manifest:
         """Leave these layers in the storage and all that a point needs in the vault, but for its manifest."""
-        for seen in list(self.storage.list_objects()):
-            self.storage.client.delete_object(
-                Bucket=self.storage.bucket, Key=self.storage.full_key(seen.path)
-            )
-        for path, data in tree_of("org/app", {}, layers).items():
-            self.storage.put_bytes(path, data)
+        self.storage.objects = tree_of("org/app", {}, layers)
         parts = dict(SOUND.objects)
         taken = take_pass(self.storage, self.vault, "prod")
         parts[INDEX] = write_index(self.vault, part_key("prod", identifier, INDEX), taken.index, [RECIPIENT])
@@ -107,15 +102,24 @@ def endpoint() -> Iterator[Endpoint]:
         yield seen
 
 
-@pytest.fixture(params=["file", "s3"])
-def kept(request: pytest.FixtureRequest, endpoint: Endpoint, tmp_path: Path) -> Kept:
-    vault: Vault = FileVault(tmp_path)
-    if request.param == "s3":
-        vault = S3Vault(endpoint.client, endpoint.new_bucket(), "at/prefix")
-    made = Kept(vault, S3Storage(endpoint.client, endpoint.new_bucket()))
+def two_points(vault: Vault) -> Kept:
+    made = Kept(vault, MemoryStorage())
     for identifier, layer in ((FIRST, OLD), (SECOND, NEW)):
         publish(vault, made.begin_backup(identifier, [SHARED, layer]))
     return made
+
+
+@pytest.fixture(params=["file", "s3"])
+def kept(request: pytest.FixtureRequest, endpoint: Endpoint, tmp_path: Path) -> Kept:
+    if request.param == "file":
+        return two_points(FileVault(tmp_path))
+    return two_points(S3Vault(endpoint.client, endpoint.new_bucket(), "at/prefix"))
+
+
+@pytest.fixture
+def in_folder(tmp_path: Path) -> Kept:
+    """For what is the same in every vault."""
+    return two_points(FileVault(tmp_path))
 
 
 def test_a_point_is_removed_whole_and_the_other_needs_nothing_of_it(kept: Kept) -> None:
@@ -127,11 +131,9 @@ def test_a_point_is_removed_whole_and_the_other_needs_nothing_of_it(kept: Kept) 
     assert kept.lacks(SECOND) == []
 
 
-def test_a_folder_keeps_no_empty_folder_of_a_removed_point(tmp_path: Path, endpoint: Endpoint) -> None:
-    made = Kept(FileVault(tmp_path), S3Storage(endpoint.client, endpoint.new_bucket()))
-    publish(made.vault, made.begin_backup(FIRST, [OLD]))
-    made.remove(FIRST)
-    assert list((tmp_path / "prod" / "points").iterdir()) == []
+def test_a_folder_keeps_no_empty_folder_of_a_removed_point(in_folder: Kept, tmp_path: Path) -> None:
+    in_folder.remove(FIRST)
+    assert [folder.name for folder in (tmp_path / "prod" / "points").iterdir()] == [SECOND]
 
 
 def test_image_data_goes_when_nothing_has_needed_it_for_the_whole_grace(kept: Kept) -> None:
@@ -158,22 +160,22 @@ def test_a_backup_that_began_before_the_sweep_and_publishes_after_it_loses_nothi
     assert kept.lacks(THIRD) == kept.lacks(SECOND) == []
 
 
-def test_what_a_backup_copies_while_points_are_swept_stays(kept: Kept) -> None:
-    needed = kept.needed()
-    third = kept.begin_backup(THIRD, [SHARED, b"newest" * 100])
-    sweep_blobs(kept.vault, "prod", needed, now=TONIGHT, grace=GRACE, still_allowed=allowed)
-    publish(kept.vault, third)
-    assert kept.lacks(THIRD) == []
+def test_what_a_backup_copies_while_points_are_swept_stays(in_folder: Kept) -> None:
+    needed = in_folder.needed()
+    third = in_folder.begin_backup(THIRD, [SHARED, b"newest" * 100])
+    sweep_blobs(in_folder.vault, "prod", needed, now=TONIGHT, grace=GRACE, still_allowed=allowed)
+    publish(in_folder.vault, third)
+    assert in_folder.lacks(THIRD) == []
 
 
-def test_a_blob_that_came_back_under_its_old_name_waits_anew(kept: Kept) -> None:
+def test_a_blob_that_came_back_under_its_old_name_waits_anew(in_folder: Kept) -> None:
     """It stood on the list of a sweep that died after it had removed it, before it could leave a new list."""
-    kept.remove(FIRST)
-    kept.sweep(-100)
-    (key,) = [seen.key for seen in kept.vault.list(blobs_prefix("prod")) if hexadecimal(OLD) in seen.key]
-    kept.vault.delete(key)
-    kept.vault.put_bytes(key, OLD)
-    assert kept.sweep(1).waiting == 1
+    in_folder.remove(FIRST)
+    in_folder.sweep(-100)
+    (key,) = [seen.key for seen in in_folder.vault.list(blobs_prefix("prod")) if hexadecimal(OLD) in seen.key]
+    in_folder.vault.delete(key)
+    in_folder.vault.put_bytes(key, OLD)
+    assert in_folder.sweep(1).waiting == 1
 
 
 def test_a_list_that_is_damaged_begins_the_grace_anew(kept: Kept) -> None:
@@ -184,25 +186,25 @@ def test_a_list_that_is_damaged_begins_the_grace_anew(kept: Kept) -> None:
     assert (kept.sweep(100).waiting, kept.sweep(149).removed) == (1, 1)
 
 
-def test_unfinished_points_protect_nothing_but_by_the_grace(kept: Kept) -> None:
-    kept.begin_backup(THIRD, [b"never published" * 9])
-    assert kept.sweep(1).waiting == 1
-    assert kept.sweep(50).removed == 1
-    assert kept.lacks(FIRST) == kept.lacks(SECOND) == []
+def test_unfinished_points_protect_nothing_but_by_the_grace(in_folder: Kept) -> None:
+    in_folder.begin_backup(THIRD, [b"never published" * 9])
+    assert in_folder.sweep(1).waiting == 1
+    assert in_folder.sweep(50).removed == 1
+    assert in_folder.lacks(FIRST) == in_folder.lacks(SECOND) == []
 
 
 @pytest.mark.parametrize("deletions", range(5))
 def test_a_crash_at_any_deletion_leaves_a_point_whole_or_clearly_gone_and_the_next_run_finishes(
-    kept: Kept, deletions: int
+    in_folder: Kept, deletions: int
 ) -> None:
     with pytest.raises(PowerCutError):
-        remove_point(dying(kept.vault, deletions), "prod", FIRST, finished=True, still_allowed=allowed)
-    first = list_points(kept.vault, "prod")[0]
+        remove_point(dying(in_folder.vault, deletions), "prod", FIRST, finished=True, still_allowed=allowed)
+    first = list_points(in_folder.vault, "prod")[0]
     whole = deletions < 2  # the first one tries whether deleting is allowed, the second takes the manifest
     assert (first.id, first.finished, first.verified) == (FIRST, whole, whole)
-    assert not whole or all(kept.vault.head(part_key("prod", FIRST, name)) for name in PARTS)
-    assert kept.remove(FIRST, finished=first.finished) == Removal(gone=True)
-    assert kept.points == [SECOND]
+    assert not whole or all(in_folder.vault.head(part_key("prod", FIRST, name)) for name in PARTS)
+    assert in_folder.remove(FIRST, finished=first.finished) == Removal(gone=True)
+    assert in_folder.points == [SECOND]
 
 
 def test_a_removed_point_is_retired_in_the_catalogue_and_one_that_stays_is_not(kept: Kept) -> None:
@@ -212,20 +214,20 @@ def test_a_removed_point_is_retired_in_the_catalogue_and_one_that_stays_is_not(k
 
 
 @pytest.mark.parametrize("damage", ["newer", "cut", "other key", "no index", "swapped"])
-def test_what_an_unreadable_point_needs_is_not_known(kept: Kept, damage: str) -> None:
+def test_what_an_unreadable_point_needs_is_not_known(in_folder: Kept, damage: str) -> None:
     manifest, index = part_key("prod", FIRST, MANIFEST), part_key("prod", FIRST, INDEX)
     identity = generate_identity()[0] if damage == "other key" else IDENTITY
     if damage == "newer":
-        document = json.loads(kept.vault.get_bytes(manifest))
-        kept.vault.put_bytes(manifest, json.dumps(document | {"format_version": 99}).encode())
+        document = json.loads(in_folder.vault.get_bytes(manifest))
+        in_folder.vault.put_bytes(manifest, json.dumps(document | {"format_version": 99}).encode())
     elif damage == "cut":
-        kept.vault.put_bytes(index, kept.vault.get_bytes(index)[:-20])
+        in_folder.vault.put_bytes(index, in_folder.vault.get_bytes(index)[:-20])
     elif damage == "no index":
-        kept.vault.delete(index)
+        in_folder.vault.delete(index)
     elif damage == "swapped":
-        kept.vault.put_bytes(index, kept.vault.get_bytes(part_key("prod", SECOND, INDEX)))
+        in_folder.vault.put_bytes(index, in_folder.vault.get_bytes(part_key("prod", SECOND, INDEX)))
     with pytest.raises(RefusedError, match=f"point {FIRST}: which image data it needs is not known: "):
-        kept.needed(identity)
+        in_folder.needed(identity)
 
 
 def test_a_lost_lock_stops_the_sweep_before_each_batch_and_leaves_no_list(kept: Kept) -> None:

@@ -2,7 +2,7 @@
 
 import logging
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -70,10 +70,10 @@ def remove_point(
     """Leave nothing of a point that somebody wants gone; the one place where a point is removed on purpose.
 
     Its manifest goes first, so that half a point is never taken for one, and what a crash leaves of it is
-    removed by the next run. Kept: a point that is pinned by now, one that was `finished` since it was judged,
+    removed by a later run. Kept: a point that is pinned by now, one that was `finished` since it was judged,
     one that the vault refuses to delete.
     """
-    if why := why_pinned(vault, cluster, identifier):
+    if (why := why_pinned(vault, cluster, identifier)) is not None:
         return Removal(False, f"pinned by now: {why}")
     if why := _why_manifest_stays(vault, cluster, identifier, finished):
         return Removal(False, why)
@@ -81,11 +81,19 @@ def remove_point(
     refused: dict[str, str] = {}
     for begin in range(0, len(left), DELETE_AT_ONCE):
         still_allowed()
-        refused |= vault.delete_many([seen.key for seen in left[begin : begin + DELETE_AT_ONCE]])
+        refused |= delete_batch(vault, [seen.key for seen in left[begin : begin + DELETE_AT_ONCE]])
     first = next(iter(refused.items()), None)
     return Removal(
         True, f"{len(refused)} of its objects are left, first: {': '.join(first)}" if first else ""
     )
+
+
+def delete_batch(vault: Vault, keys: Sequence[str]) -> dict[str, str]:
+    """Leave no object under any of the keys; return why, for each that the vault refuses to delete, be it all."""
+    try:
+        return vault.delete_many(keys)
+    except RefusedError as exc:
+        return dict.fromkeys(keys, exc.what)
 
 
 def unneeded_prefix(cluster: str) -> str:
@@ -136,7 +144,7 @@ def _why_manifest_stays(vault: Vault, cluster: str, identifier: str, finished: b
         _give_up(vault, cluster, identifier, key)
     except RefusedError as exc:
         return f"the vault refuses to delete it: {exc.what}"
-    if why := why_pinned(vault, cluster, identifier):
+    if (why := why_pinned(vault, cluster, identifier)) is not None:
         vault.put_bytes(key, manifest, only_if_absent=True)
         recall(vault, cluster, identifier)
         return f"pinned just now: {why}"

@@ -20,7 +20,7 @@ from runbook.domain.errors import RefusedError
 from runbook.domain.recovery import blobs_prefix, new_id
 from runbook.domain.snapshot import SortedLookup
 from runbook.remote.needed import Needed
-from runbook.remote.prune import StillAllowed, unneeded_lists, unneeded_prefix
+from runbook.remote.prune import StillAllowed, delete_batch, unneeded_lists, unneeded_prefix
 from runbook.remote.vault import DELETE_AT_ONCE, Vault, VaultObject
 
 logger = logging.getLogger(__name__)
@@ -106,7 +106,7 @@ class _Sweep:
         if not self._batch:
             return
         self._still_allowed()
-        refused = self._refused()
+        refused = delete_batch(self._vault, [seen.key for seen in self._batch])
         self.swept.refused = self.swept.refused or dict(list(refused.items())[:3])
         self.swept.refusals += len(refused)
         gone = [seen for seen in self._batch if seen.key not in refused]
@@ -115,20 +115,9 @@ class _Sweep:
         logger.info("%s: %s blobs removed so far", self._vault.where, self.swept.removed)
         self._batch.clear()
 
-    def _refused(self) -> dict[str, str]:
-        keys = [seen.key for seen in self._batch]
-        try:
-            return self._vault.delete_many(keys)
-        except RefusedError as exc:
-            return dict.fromkeys(keys, exc.what)
-
 
 def _leave_one_list(vault: Vault, former: list[str]) -> None:
-    try:
-        refused = vault.delete_many(former[:DELETE_AT_ONCE])
-    except RefusedError as exc:
-        refused = dict.fromkeys(former, exc.what)
-    for key, why in refused.items():
+    for key, why in delete_batch(vault, former[:DELETE_AT_ONCE]).items():
         logger.warning("%s/%s stays, and is not read any more: %s", vault.where, key, why)
 
 

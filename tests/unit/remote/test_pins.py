@@ -45,6 +45,15 @@ def test_a_pin_that_nobody_can_read_is_one(vault: FileVault) -> None:
     assert remove(vault) == Removal(False, "pinned by now: its reason cannot be read")
 
 
+def test_a_pin_without_a_reason_is_one(vault: FileVault) -> None:
+    pin(vault, "prod", FIRST, "")
+    assert (read_pins(vault, "prod"), remove(vault).gone) == ({FIRST: ""}, False)
+    unpin(vault, "prod", FIRST)
+    manifest = part_key("prod", FIRST, MANIFEST)
+    racing = meanwhile(vault, "delete", manifest, lambda: pin(vault, "prod", FIRST, ""))
+    assert (remove(racing).gone, manifest in there(vault)) == (False, True)
+
+
 def test_what_is_no_point_or_none_any_more_cannot_be_pinned(vault: FileVault) -> None:
     remove(vault)
     for identifier in (FIRST, UNFINISHED):

@@ -3,9 +3,12 @@ from pathlib import Path
 
 import pytest
 
-from runbook.domain.recovery import MANIFEST, part_key, points_prefix
+from runbook.domain.recovery import MANIFEST, METADATA, part_key, points_prefix
+from runbook.remote.needed import Needed
 from runbook.remote.prune import Removal, measure_skew, remove_point, skew_without_a_write, survey_points
+from runbook.remote.sweep import sweep_blobs
 from runbook.remote.vault_file import FileVault
+from tests.fakes.vaults import FORBIDDEN, forbidding
 
 FIRST = "20261120T000000Z-0a1b2c3d"
 
@@ -21,6 +24,21 @@ def test_a_point_that_was_finished_since_it_was_judged_stays(vault: FileVault) -
     removal = remove_point(vault, "prod", FIRST, finished=False, still_allowed=lambda: None)
     assert removal == Removal(False, "it was finished meanwhile")
     assert vault.head(part_key("prod", FIRST, MANIFEST))
+
+
+def test_where_no_batch_may_be_deleted_the_rest_of_a_point_is_said_to_be_left(vault: FileVault) -> None:
+    vault.put_bytes(part_key("prod", FIRST, METADATA), b"x")
+    removal = remove_point(forbidding(vault), "prod", FIRST, finished=True, still_allowed=lambda: None)
+    assert removal.gone
+    left = part_key("prod", FIRST, METADATA)
+    assert removal.why == f"1 of its objects are left, first: {left}: {FORBIDDEN}"
+
+
+def test_where_no_batch_may_be_deleted_a_sweep_counts_what_is_left(vault: FileVault) -> None:
+    vault.put_bytes("prod/blobs/id/a", b"x")
+    now, grace = datetime.now(UTC), timedelta(days=-1)
+    swept = sweep_blobs(forbidding(vault), "prod", Needed(), now=now, grace=grace, still_allowed=lambda: None)
+    assert (swept.removed, swept.refusals, swept.refused) == (0, 1, {"prod/blobs/id/a": FORBIDDEN})
 
 
 def test_the_vaults_clock_is_compared_with_ours_and_nothing_is_left(vault: FileVault) -> None:
