@@ -68,9 +68,9 @@ Back into a registry, without this project
 
      rclone copy images/ REMOTE:BUCKET/ROOT_DIRECTORY
 
-   or, for a storage that is a folder, beside what is there:
+   or, for a storage that is a folder, beside what is there; then give the files the owner that the others have:
 
-     cp -a --no-preserve=ownership images/. FOLDER/
+     cp -r --no-preserve=mode images/. FOLDER/
 
 2. Then the metadata, with the SAME version, on a node of the SAME control plane (or one restored from its own
    backup: users and teams are there), after every old replica was destroyed. Correct what stands in CAPITALS:
