@@ -46,7 +46,7 @@ def require_copyable(manifest: Manifest) -> None:
         return
     what = f"its manifest does not name {', '.join(absent)}" if absent else "it was never verified"
     raise RefusedError(
-        f"recovery point {manifest.id}", what, "copy one that `runbook points list` calls verified"
+        f"recovery point {manifest.id}", what, "choose one that `runbook points list` calls verified"
     )
 
 
@@ -69,11 +69,11 @@ def _planned(copy: str, identifier: str, held: bool, named: bool) -> Step:
 
 
 def vanished(identifier: str, key: str) -> MismatchError:
-    """Return the error for an object of the source that is gone while its point is copied."""
+    """Return the error for an object that is gone while its point is copied or exported."""
     return MismatchError(
         f"recovery point {identifier}",
-        f"{key} vanished from the vault while the point was copied: pruned, or lost; the half copy is no point",
-        "see `runbook points list`: if the point is gone, copy another; else `runbook points verify` it",
+        f"{key} vanished from the vault meanwhile: pruned, or lost; the half that was written is no point",
+        "see `runbook points list`: if the point is gone, take another; else `runbook points verify` it",
     )
 
 
