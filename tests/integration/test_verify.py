@@ -2,90 +2,48 @@
 
 import shutil
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from pydantic import SecretStr
 
 from runbook.domain.recovery import (
     INDEX,
     MANIFEST,
     METADATA,
     SIDECAR,
-    Manifest,
     newest_verified,
-    part_key,
     passed_over,
 )
 from runbook.domain.recovery_json import manifest_to_json
 from runbook.domain.sampling import Budget, budget_of
-from runbook.domain.snapshot import blob_key
-from runbook.domain.vault_report import VaultReport
-from runbook.domain.verification import Mode
+from runbook.domain.verification import Damage, Mode
 from runbook.remote.catalogue import announce, read_catalogue, retire, settle
-from runbook.remote.encryption import generate_identity
-from runbook.remote.needed_images import Place
 from runbook.remote.recovery_points import list_points, publish
 from runbook.remote.storage import S3Storage
 from runbook.remote.vault import Vault
 from runbook.remote.vault_file import FileVault
 from runbook.remote.vault_s3 import S3Vault
-from runbook.remote.vault_verify import verify_vault
+from runbook.remote.verifications import change_state
+from runbook.remote.wanted_blobs import saved_wanted
 from tests.fakes.metadata_archive import digest_of, rows_of_image
 from tests.fakes.stored_images import id_path, tree_of
 from tests.integration.recovery_fixtures import Endpoint, s3_endpoint
 from tests.integration.taken_points import back_up
-
-CONFIG, ONE, TWO, LATER = b"{}", b"one" * 100, b"two" * 100, b"new" * 50
-IDENTITY, RECIPIENT = generate_identity()
-OLD, NEW = "20261121T010203Z-0a1b2c3d", "20261122T010203Z-4e5f6a7b"
-ALL = budget_of(percent=100)
-NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
-
-
-@dataclass
-class Site:
-    """A vault with two points that share images, as they are after a first full verification."""
-
-    vault: Vault
-    storage: S3Storage
-    clock: datetime = NOON
-    opened: int = 0
-    while_open: list[Callable[[], None]] = field(default_factory=list)
-
-    def take(self, identifier: str) -> Manifest:
-        rows = rows_of_image("org/app", "v1", CONFIG, [ONE, TWO])
-        return back_up(self.vault, self.storage, identifier, rows, RECIPIENT)
-
-    def identity(self) -> SecretStr:
-        self.opened += 1
-        while self.while_open:
-            self.while_open.pop()()
-        return IDENTITY
-
-    def now(self) -> datetime:
-        self.clock += timedelta(minutes=1)
-        return self.clock
-
-    def verify(self, mode: Mode, budget: Budget = ALL) -> VaultReport:
-        return verify_vault(Place(self.vault, "prod", self.identity, self.now, self.vault), mode, budget)
-
-    def findings(self, mode: Mode) -> list[str]:
-        return [damage.what for damage in self.verify(mode).damages]
-
-    def change(self, key: str, change: Callable[[bytes], bytes]) -> None:
-        self.vault.put_bytes(key, change(self.vault.get_bytes(key)))
-
-    def swap(self, one: str, other: str) -> None:
-        data = self.vault.get_bytes(one)
-        self.vault.put_bytes(one, self.vault.get_bytes(other))
-        self.vault.put_bytes(other, data)
-
-    def delete_point(self, identifier: str) -> None:
-        for seen in list(self.vault.list(f"prod/points/{identifier}/")):
-            self.vault.delete(seen.key)
+from tests.integration.verified_site import (
+    CONFIG,
+    LATER,
+    NEW,
+    NOON,
+    OLD,
+    ONE,
+    RECIPIENT,
+    TWO,
+    Site,
+    blob,
+    flipped,
+    part,
+)
 
 
 @pytest.fixture(scope="module")
@@ -123,18 +81,6 @@ def site(request: pytest.FixtureRequest, sound: Site, endpoint: Endpoint, tmp_pa
 def folder(sound: Site, tmp_path: Path) -> Site:
     shutil.copytree(Path(sound.vault.where.removeprefix("file://")), tmp_path / "vault")
     return Site(FileVault(tmp_path / "vault"), sound.storage)
-
-
-def part(name: str, point: str = NEW) -> str:
-    return part_key("prod", point, name)
-
-
-def blob(data: bytes) -> str:
-    return f"prod/{blob_key(digest_of(data))}"
-
-
-def flipped(data: bytes) -> bytes:
-    return data[:10] + bytes([data[10] ^ 1]) + data[11:]
 
 
 def plant(site: Site) -> None:
@@ -277,6 +223,18 @@ def test_what_was_found_stays_known_until_it_is_mended_and_a_restore_takes_anoth
     assert [point.damage for point in list_points(folder.vault, "prod")] == [None, None]
 
 
+def test_what_is_read_again_and_found_sound_is_not_known_to_be_damaged_any_more(folder: Site) -> None:
+    seen = folder.vault.head(blob(LATER))
+    assert seen
+    misread = Damage(blob(LATER)[5:], "a disk that failed once", seen.etag)
+    change_state(folder.vault, "prod", lambda state: state.after((Mode.FULL, NOON), {NEW: [misread]}))
+    known = []
+    for mode in (Mode.QUICK, Mode.SAMPLE):
+        assert folder.findings(mode) == []
+        known.append(list_points(folder.vault, "prod")[1].damage is not None)
+    assert known == [True, False]
+
+
 def test_points_that_are_older_than_the_catalogue_are_entered_and_it_is_said(folder: Site) -> None:
     for seen in list(folder.vault.list("prod/catalogue/")):
         folder.vault.delete(seen.key)
@@ -333,23 +291,35 @@ def test_a_point_that_is_retired_while_it_is_looked_at_is_not_missed(
     assert folder.findings(mode) == []
 
 
-def test_an_id_named_blob_is_sampled_by_the_digest_that_the_metadata_names(
-    endpoint: Endpoint, tmp_path: Path
-) -> None:
-    site = Site(FileVault(tmp_path), S3Storage(endpoint.client, endpoint.new_bucket()))
+def with_id_named_blobs(vault: Vault, endpoint: Endpoint) -> Site:
+    site = Site(vault, S3Storage(endpoint.client, endpoint.new_bucket()))
     rows = rows_of_image("org/app", "v1", CONFIG, [ONE, TWO])
     blobs = [{"sha256sum": digest_of(data), "id": f"{n}f-x"} for n, data in enumerate((CONFIG, ONE, TWO))]
     for row, data in zip(blobs, (CONFIG, ONE, TWO), strict=True):
         site.storage.put_bytes(id_path(row["id"]), data)
     publish(site.vault, back_up(site.vault, site.storage, OLD, {**rows, "blobs": blobs}, RECIPIENT))
+    return site
+
+
+def test_a_flipped_bit_of_an_id_named_blob_is_found(endpoint: Endpoint, tmp_path: Path) -> None:
+    site = with_id_named_blobs(FileVault(tmp_path), endpoint)
     assert site.findings(Mode.SAMPLE) == []
-    site.opened = 0
-    assert site.findings(Mode.SAMPLE) == []
-    assert site.opened == 1  # the index alone: the digests are known from the run before
     site.vault.put_bytes("prod/blobs/id/1f/1f-x", flipped(ONE))
     assert site.findings(Mode.QUICK) == []
     (found,) = site.findings(Mode.SAMPLE)
     assert found.startswith("blobs/id/1f/1f-x hashes to sha256:")
+
+
+def test_metadata_is_opened_once_for_the_digests_of_id_named_blobs_that_the_server_copied(
+    endpoint: Endpoint,
+) -> None:
+    site = with_id_named_blobs(S3Vault(endpoint.client, endpoint.new_bucket()), endpoint)
+    for opened in (2, 1):  # the index and the metadata; then the index alone
+        site.opened = 0
+        assert site.findings(Mode.SAMPLE) == []
+        assert site.opened == opened
+    wanted = {f"sha256:{seen.sha256}" for seen in saved_wanted(site.vault, "prod") or ()}
+    assert wanted == {digest_of(data) for data in (CONFIG, ONE, TWO)}
 
 
 def test_a_vault_without_any_point_is_sound(tmp_path: Path) -> None:
