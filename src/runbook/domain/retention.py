@@ -19,6 +19,7 @@ LEFTOVER_AFTER = timedelta(days=1)
 """How old a point that was never finished must be before it is taken for one that nobody writes any more."""
 
 _EXPECTED = "00000000"
+_NAMED = 10
 
 
 @dataclass(frozen=True)
@@ -92,7 +93,8 @@ class RetentionPlan:
 
     def sentence(self) -> str:
         """Return one line for the report."""
-        gone = f": {', '.join(self.expired)}" if self.expired else ""
+        more = f" and {len(self.expired) - _NAMED} more" if len(self.expired) > _NAMED else ""
+        gone = f": {', '.join(self.expired[:_NAMED])}{more}" if self.expired else ""
         counted = f"retention: {len(self.verdicts)} points, {len(self.expired)} kept by no rule{gone}"
         return f"{counted}; nothing is removed: {self.refusal.what}" if self.refusal else counted
 

@@ -158,6 +158,15 @@ def test_a_sudden_mass_expiry_is_refused_and_names_what_permits_it() -> None:
     assert len(plan(nightly(20), keep_last=3, most_at_once=17).removed) == 17
 
 
+def test_the_report_names_the_first_ten_that_go_and_counts_the_rest() -> None:
+    few, many = plan(nightly(3), keep_last=1), plan(nightly(20), keep_last=1, most_at_once=7)
+    assert few.sentence() == f"retention: 3 points, 2 kept by no rule: {', '.join(few.expired)}"
+    assert many.sentence() == (
+        f"retention: 20 points, 19 kept by no rule: {', '.join(many.expired[:10])} and 9 more; "
+        "nothing is removed: 19 points would go at once, more than 7"
+    )
+
+
 def test_what_runs_left_unfinished_is_no_mass_expiry() -> None:
     left = [point(timedelta(days=day, hours=1), finished=False) for day in range(2, 12)]
     assert len(plan([*nightly(3), *left], keep_last=3, most_at_once=7).removed) == 10
@@ -214,13 +223,16 @@ def test_no_rule_crosses_the_floor_touches_a_pin_or_depends_on_the_order(
     points: list[RecoveryPoint], policy: RetentionPolicy, data: st.DataObject
 ) -> None:
     pins = dict.fromkeys(data.draw(st.sets(st.sampled_from([p.id for p in points]))) if points else (), "why")
-    planned = plan_retention(points, policy, Circumstances(NOW, pins=pins))
+    restoring = data.draw(st.sampled_from([p.id for p in points])) if points else None
+    seen = Circumstances(NOW, pins=pins, restoring=restoring)
+    planned = plan_retention(points, policy, seen)
     verified = [p.id for p in points if p.verified]
     left = [identifier for identifier in verified if identifier not in planned.removed]
     assert len(left) >= min(policy.minimum, len(verified))
-    assert not set(planned.removed) & set(pins)
+    assert not set(planned.removed) & {*pins, restoring, max(verified, default=None)}
+    assert all(p.id not in planned.removed for p in points if p.finished and not p.verified)
     assert all(verdict.reasons for verdict in planned.verdicts)
-    assert plan_retention(reversed(points), policy, Circumstances(NOW, pins=pins)) == planned
+    assert plan_retention(reversed(points), policy, seen) == planned
 
 
 @settings(deadline=None)
