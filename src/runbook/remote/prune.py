@@ -49,8 +49,8 @@ def survey_points(vault: Vault, cluster: str) -> Survey:
 
 def measure_skew(vault: Vault, cluster: str) -> timedelta:
     """Return how far the vault's clock is ahead of this machine's, by an object written now and removed again."""
-    key = f"{cluster}/.probe"  # one key for all, so that probes do not pile up where deletes are refused
-    vault.put_bytes(key, secrets.token_bytes(16))
+    key = f"{cluster}/.probe-{secrets.token_hex(8)}"
+    vault.put_bytes(key, b"what time is it", only_if_absent=True)
     try:
         seen = vault.head(key)
         return seen.modified - datetime.now(UTC) if seen else timedelta()
