@@ -154,6 +154,12 @@ def test_what_is_wrong_with_a_point_does_not_hide_what_is_wrong_with_its_images(
     assert image.startswith(blob(LATER)[5:])
 
 
+def test_a_damaged_index_is_one_finding_of_a_sample_although_it_is_opened_and_hashed(folder: Site) -> None:
+    folder.change(part(INDEX), flipped)
+    (found,) = folder.findings(Mode.SAMPLE)
+    assert found.startswith(f"points/{NEW}/{INDEX}: it cannot be decrypted")
+
+
 def test_a_sound_vault_has_no_finding_and_each_blob_is_read_once(site: Site) -> None:
     reports = [site.verify(mode) for mode in (Mode.QUICK, Mode.SAMPLE, Mode.FULL)]
     assert [report.damages for report in reports] == [[], [], []]

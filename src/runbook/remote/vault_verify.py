@@ -52,7 +52,7 @@ class _Run:
         self._place, self.report = place, report
         self._vault, self._cluster = place.vault, place.cluster
         self._began = place.now()
-        self._looked = looked  # keys of what the look has found
+        self._looked = set(looked)  # keys of what is known to be wrong before the bytes are read
         self._state = read_state(place.vault, place.cluster)
         self._known = {d.key for record in self._state.records.values() for d in record.damages}
         self._read_again: set[str] = set()
@@ -96,7 +96,7 @@ class _Run:
 
     def read_share(self, look: Look, budget: Budget) -> None:
         """Read the share of all objects that is due, and list what the points need for the looks to come."""
-        wanted = needed_images(self._place, look.readable, self._note_new)
+        wanted = needed_images(self._place, look.readable, self._note_once)
         save_wanted(self._place.records, self._cluster, wanted)
         rotation, arc, size = self._state.rotation, budget.arc, budget.bytes
         note: Callable[[WantedBlob, Damage], None] = self._note_listed
@@ -127,13 +127,17 @@ class _Run:
             if read.item.key in self._known:
                 self._read_again.add(read.item.key)
             if reason := why_not_intact(read):
-                self.report.note(Damage(read.item.key, reason, read.item.etag))
+                self._note_new(Damage(read.item.key, reason, read.item.etag))
         return count
 
     def _note_new(self, damage: Damage) -> None:
-        """Take in what is wrong with an object of a point, unless the look has found that already."""
+        """Take in what is wrong with an object, unless that was found already when it was looked at."""
         if damage.key not in self._looked:
             self.report.note(damage)
+
+    def _note_once(self, damage: Damage) -> None:
+        self._note_new(damage)
+        self._looked.add(damage.key)
 
     def _note_listed(self, _blob: WantedBlob, damage: Damage) -> None:
         self.report.note(damage)
