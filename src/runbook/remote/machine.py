@@ -57,8 +57,11 @@ class LocalCommand:
     def write(self, data: bytes) -> None:
         """Send all of `data` to its standard input."""
         assert self._process.stdin is not None
-        self._process.stdin.write(data)
-        self._process.stdin.flush()
+        try:
+            self._process.stdin.write(data)
+            self._process.stdin.flush()
+        except ValueError as exc:  # its input was closed when its end was seen
+            raise BrokenPipeError("the command has ended and reads no more") from exc
 
     def close_stdin(self) -> None:
         """Tell it that no more input comes."""

@@ -41,6 +41,7 @@ class TreeCopier:
         """Copy from `storage` into `arrivals`; no command runs before the first file is wanted."""
         self._storage, self._arrivals = storage, arrivals
         self._names = bytearray()
+        self._kept_back = False  # some of what was submitted may be in the buffer of `tar`
         self._waiting: deque[tuple[Wanted, Future[Copied]]] = deque()
         self._said: list[str] = []
         self._command: RunningCommand | None = None
@@ -58,6 +59,7 @@ class TreeCopier:
                 outcome.set_exception(self._ended)
                 return outcome
             self._waiting.append((wanted, outcome))
+        self._kept_back = True
         self._names += b"./" + wanted.source.encode(errors="surrogateescape") + b"\0"
         if len(self._names) >= _SEND_AT:
             self._send()
@@ -65,7 +67,8 @@ class TreeCopier:
 
     def flush(self) -> None:
         """Have everything sent that was submitted."""
-        if self._names:
+        if self._kept_back:
+            self._kept_back = False
             self._names += _RECORD
             self._send()
 
