@@ -166,7 +166,8 @@ class FakeCluster:
         self.load_balancer = FakeBalancer()
         self.scheduler = FakeScheduler()
         self.accounts = FakeControlPlaneBackup()
-        self.control_plane_image: str | None = None  # as if the cluster file asked for no such backup
+        self.settings.control_plane.backup = None
+        self.control_plane_image: str | None = None
         self.plane = FakeControlPlane({node.name: "ready" for node in self.settings.nodes})
         self.vault = FileVault(self.folder)
         self.storage = MemoryStorage()

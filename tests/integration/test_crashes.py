@@ -10,6 +10,7 @@ from prefect.logging import disable_run_logger
 
 from runbook.domain.errors import LockedError
 from runbook.domain.locks import LockRecord
+from runbook.remote.catalogue import expected_points
 from runbook.remote.encryption import generate_identity
 from runbook.remote.locks import lock_key
 from runbook.remote.recovery_points import list_points
@@ -50,8 +51,8 @@ class World:
         return {point.id: point.problem for point in list_points(self.vault, "lab") if not point.manifest}
 
     def records(self) -> list[str]:
-        """What is in the vault beside points and their blobs."""
-        kept = ("lab/blobs/", "lab/points/")
+        """What is in the vault beside points, their blobs and their catalogue."""
+        kept = ("lab/blobs/", "lab/points/", "lab/catalogue/")
         return [seen.key for seen in self.vault.list("") if not seen.key.startswith(kept)]
 
     def a_minute_passes(self) -> None:
@@ -72,6 +73,7 @@ class World:
         assert self.unfinished() == left
         assert self.cluster.small.crons()[GC] == SATURDAY
         assert self.records() == []
+        assert expected_points(self.vault, "lab") == self.verified()
 
 
 @pytest.fixture(scope="module")
