@@ -18,7 +18,7 @@ from runbook.remote.arrivals import Arrivals
 from runbook.remote.copying import Copied, Wanted
 from runbook.remote.storage_tree import TreeStorage, not_there
 from runbook.remote.transport import RunningCommand
-from runbook.remote.tree_listing import NO_FOLDER
+from runbook.remote.tree_listing import NO_FOLDER, complaints_in
 
 _TAR = (
     f'export LC_ALL=C; cd -- "$1" 2>/dev/null || exit {NO_FOLDER}; '
@@ -146,7 +146,7 @@ class TreeCopier:
 
     def _require_sound_end(self) -> None:
         status = cast("RunningCommand", self._command).wait()
-        complaints = [line for line in self._said if not any(fine in line for fine in _FINE)]
+        complaints = complaints_in(self._said, _FINE)
         if complaints or status not in {0, 2}:
             what = complaints[0] if complaints else f"tar ended with status {status}"
             raise RefusedError(self._storage.where, what, "see its node's disk and log, then rerun")

@@ -6,7 +6,8 @@ time of its last change stands there, which says nothing of its content.
 """
 
 import hashlib
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import BinaryIO, NamedTuple
 
@@ -25,6 +26,7 @@ _LINKS = (
 )
 _ANY = _ENTER + "find . -type f -print -quit"
 _VANISHED = "No such file or directory"  # uploads come and go while `find` walks
+_OF_A_PROGRAM = re.compile(r"(\S*/)?(find|sort|grep|xargs|tar): ")
 _NONE_MATCHED = (0, 1, 123)  # of grep below xargs: a file that is empty, or that has vanished
 
 
@@ -54,6 +56,11 @@ def has_files(machine: Machine, root: str, where: str) -> bool:
         return bool(command.stdout.read())
 
 
+def complaints_in(said: Iterable[str], fine: Sequence[str]) -> list[str]:
+    """Return what the programs complained of, without what is `fine`, and without what a login shell says."""
+    return [line for line in said if _OF_A_PROGRAM.match(line) and not any(text in line for text in fine)]
+
+
 def _tag(link: _Link | None, size: int) -> str:
     if link is None or len(link.content) != size:
         return ""
@@ -71,7 +78,7 @@ def _running(
         status = command.wait()
     if status == NO_FOLDER:
         raise RefusedError(where, "there is no such folder", "mount it, or correct the cluster file")
-    complaints = [line for line in said if line.strip() and _VANISHED not in line]
+    complaints = complaints_in(said, (_VANISHED,))
     if complaints or status not in fine:
         what = complaints[0] if complaints else f"its files could not be listed, status {status}"
         raise RefusedError(where, what, "see that the user may read every folder and that the disk is sound")

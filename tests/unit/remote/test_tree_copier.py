@@ -85,3 +85,27 @@ def test_a_stream_that_does_not_end_well_fails_everything_that_is_still_wanted(
         with pytest.raises(error, match=words):
             outcome.result(WITHIN)
     assert list(vault.list("")) == []
+
+
+class Talking(LocalMachine):
+    """A machine whose login shell says something before each command."""
+
+    def start(self, argv: Sequence[str], **options: object) -> LocalCommand:
+        talk = ("sh", "-c", 'echo "welcome: have a nice day" >&2; exec "$@"', "sh")
+        return super().start((*talk, *argv), **options)  # type: ignore[arg-type]  # passed on
+
+
+def test_what_a_login_shell_says_is_no_complaint(vault: FileVault, folder: Path) -> None:
+    storage = TreeStorage(Talking, lambda: str(folder), "node:/volume")
+    assert [seen.path for seen in storage.list_objects()] == ["-T", "a", "b"]
+    with copier(vault, folder, Talking()) as bulk:
+        bulk.submit(Wanted("a", "kept/a", 3))
+    assert vault.get_bytes("kept/a") == b"one"
+
+
+def test_a_folder_that_cannot_be_read_is_a_complaint(folder: Path) -> None:
+    storage = TreeStorage(
+        lambda: Replacing("echo \"find: './x': Permission denied\" >&2"), lambda: str(folder), "node:/volume"
+    )
+    with pytest.raises(RefusedError, match="Permission denied"):
+        list(storage.list_objects())
