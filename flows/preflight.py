@@ -17,8 +17,8 @@ from tasks.copies import check_copies
 from tasks.load_balancer import check_load_balancer
 from tasks.nodes import check_node
 from tasks.policy import step
-from tasks.recovery_points import check_vault
 from tasks.storage import check_storage
+from tasks.vault import check_vault
 
 Checked = list[PrefectFuture[None]]
 

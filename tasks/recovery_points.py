@@ -1,9 +1,8 @@
 """Recovery points: taken step by step, proven, and only then published."""
 
 import secrets
-from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from prefect import get_run_logger
 from prefect.runtime import flow_run
@@ -12,13 +11,9 @@ from blocks.connection import ClusterConnection
 from runbook.domain.commands import BackupSpec
 from runbook.domain.control_plane_backup import ControlPlaneArchive
 from runbook.domain.errors import (
-    InvalidConfigError,
     MismatchError,
-    NewerFormatError,
     RefusedError,
-    RunbookError,
 )
-from runbook.domain.findings import Finding, Level, from_error, ok
 from runbook.domain.holds import HoldRecord
 from runbook.domain.metadata import ArchiveSummary, why_not_complete
 from runbook.domain.proof import Proof, prove
@@ -31,19 +26,15 @@ from runbook.domain.recovery import (
     Canary,
     Manifest,
     ProofNumbers,
-    RecoveryPoint,
     new_id,
     newest_verified,
     part_key,
     refuse_newer_points,
-    why_too_old,
 )
 from runbook.remote.archive import part_of
 from runbook.remote.archive import stream_metadata as stream
 from runbook.remote.catalogue import settle
-from runbook.remote.encryption import recipient_of
 from runbook.remote.escrow import prove_identity, record_probe
-from runbook.remote.hold_lease import look_at_hold
 from runbook.remote.image_index import write_index
 from runbook.remote.leftovers import clear_leftovers
 from runbook.remote.object_lock import require_lockable
@@ -52,8 +43,7 @@ from runbook.remote.recovery_points import list_points, publish, write_sidecar
 from runbook.remote.recovery_verify import verify_point
 from runbook.remote.server_side_encryption import require_encrypted
 from runbook.remote.snapshot import PassResult, take_pass
-from runbook.remote.unfinished import note_outlived, unfinished_restore
-from runbook.remote.vault_checks import check_protection
+from runbook.remote.unfinished import note_outlived
 from tasks.policy import step
 
 
@@ -66,100 +56,6 @@ class Begun:
     replica_id: str
     node: str
     previous_size: int | None  # bytes of the previous point's metadata archive
-
-
-@step("check vault")
-def check_vault(cluster: ClusterConnection) -> tuple[Finding, ...]:
-    """Return whether the vault can be read, how old its newest verified point is, and what a dead run left.
-
-    The identity is among it: one that opens nothing would be noticed after hours, when a point is proven.
-    """
-    return (*_check_identity(cluster), *_check_points(cluster))
-
-
-def _check_identity(cluster: ClusterConnection) -> tuple[Finding, ...]:
-    try:
-        keys = _recipients(cluster)
-    except RunbookError as error:
-        return (from_error(error),)
-    next_step = "name that key in vault.recipients too, or the identity of one that stands there"
-    return tuple(
-        Finding(
-            Level.BLOCKS,
-            where,
-            f"it opens what is encrypted for {recipient}, which is none of vault.recipients",
-            next_step,
-            InvalidConfigError,
-        )
-        for where, recipient in keys.items()
-        if recipient not in cluster.settings.vault.recipients
-    )
-
-
-def _recipients(cluster: ClusterConnection) -> dict[str, str]:
-    """Return whom the configured identities belong to."""
-    identities = {"vault.identity": cluster.identity, "vault.escrow_identity": cluster.escrow_identity}
-    return {where: recipient_of(identity) for where, identity in identities.items() if identity}
-
-
-def _check_points(cluster: ClusterConnection) -> tuple[Finding, ...]:
-    vault = cluster.settings.vault.url
-    try:
-        points = list_points(cluster.vault, cluster.name)
-        left = (*_left_by_dead_runs(cluster), *_check_protection(cluster, newest_verified(points)))
-    except RunbookError as error:
-        return (from_error(error),)
-    damaged = (
-        Finding(Level.WARNING, vault, f"recovery point {point.id} is damaged: {point.damage}", _MEND)
-        for point in points
-        if point.damage
-    )
-    return (
-        *left,
-        *damaged,
-        *_of_a_newer_format(points, vault),
-        _age_of(cluster, vault, newest_verified(points)),
-    )
-
-
-def _check_protection(cluster: ClusterConnection, newest: RecoveryPoint | None) -> Iterator[Finding]:
-    limit = timedelta(days=cluster.settings.vault.escrow_probe_days)
-    try:
-        proven = set(_recipients(cluster).values())
-    except RunbookError:  # told by `_check_identity`
-        proven = set()
-    return check_protection(cluster.vault, newest, proven, datetime.now(UTC), limit)
-
-
-def _of_a_newer_format(points: tuple[RecoveryPoint, ...], vault: str) -> tuple[Finding, ...]:
-    try:
-        refuse_newer_points(points, vault)
-    except NewerFormatError as error:
-        return (Finding(Level.WARNING, error.where, error.what, error.next_step),)
-    return ()
-
-
-def _left_by_dead_runs(cluster: ClusterConnection) -> tuple[Finding, ...]:
-    found = []
-    if hold := look_at_hold(cluster.vault, cluster.name, datetime.now(UTC)):
-        found.append(
-            ok(cluster.name, str(hold))
-            if hold.why_kept
-            else Finding(
-                Level.WARNING, cluster.name, str(hold), "run `runbook release-hold`; a backup does it too"
-            )
-        )
-    if left := unfinished_restore(cluster.vault, cluster.name):
-        what = f"the restore of recovery point {left.point} did not finish"
-        found.append(Finding(Level.WARNING, cluster.name, what, _FINISH))
-    return tuple(found)
-
-
-def _age_of(cluster: ClusterConnection, vault: str, newest: RecoveryPoint | None) -> Finding:
-    limit = timedelta(minutes=cluster.settings.targets.rpo_minutes)
-    if reason := why_too_old(newest, datetime.now(UTC), limit):
-        return Finding(Level.WARNING, vault, reason, "run `runbook backup`")
-    return ok(vault, f"newest verified recovery point: {newest.id if newest else 'none'}")
 
 
 @step("begin recovery point")
@@ -333,8 +229,4 @@ def _require_sound(cluster: ClusterConnection, manifest: Manifest) -> None:
         )
 
 
-_MEND = "put it back from a copy, or `runbook backup`, which copies missing images again; then `runbook points verify`"
-_FINISH = (
-    "run `runbook restore` again; if the registry serves as it should, `runbook backup` closes the matter"
-)
 _TAKE_AGAIN = "nothing was published; run `runbook backup` again, and read the log if it happens twice"

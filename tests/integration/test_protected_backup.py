@@ -15,8 +15,9 @@ from runbook.remote.object_lock import locked
 from runbook.remote.server_side_encryption import require_encrypted
 from runbook.remote.vault_s3 import S3Vault
 from runbook.remote.write_options import ServerSideEncryption, WriteOptions
-from tasks.recovery_points import begin_point, check_vault
+from tasks.recovery_points import begin_point
 from tasks.restoration import choose_point, restore_images, restore_metadata, verify_chosen
+from tasks.vault import check_vault
 from tests.fakes.cluster_connection import FakeCluster
 from tests.fakes.clusters import alive
 from tests.fakes.guarded_s3 import BYPASS, DELETE, EVERYTHING, GuardedS3, guarded_s3

@@ -45,6 +45,18 @@ class RetentionPolicy:
         return not any(self._counts) and not self.keep_within
 
     @property
+    def longest(self) -> timedelta:
+        """How old a point may become by these rules, with a backup each day."""
+        days = (
+            self.keep_last,
+            self.keep_daily,
+            7 * self.keep_weekly,
+            31 * self.keep_monthly,
+            366 * self.keep_yearly,
+        )
+        return max(timedelta(days=max(days)), self.keep_within)
+
+    @property
     def _counts(self) -> tuple[int, ...]:
         return self.keep_last, self.keep_daily, self.keep_weekly, self.keep_monthly, self.keep_yearly
 
@@ -103,6 +115,17 @@ class RetentionPlan:
         if self.refusal:
             what = f"nothing is removed: {self.refusal.what}"
             raise RefusedError(where, what, self.refusal.next_step)
+
+
+def why_outlives_lock(policy: RetentionPolicy, locked: timedelta) -> str | None:
+    """Say that points are kept longer than they are locked, None if none is: a point without rules is kept for ever."""
+    if policy.keeps_everything:
+        return (
+            f"points are kept for ever and locked for {locked.days} days: older ones can be deleted by others"
+        )
+    if policy.longest <= locked:
+        return None
+    return f"points are kept for up to {policy.longest.days} days and locked for {locked.days}"
 
 
 def plan_retention(

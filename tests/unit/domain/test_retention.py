@@ -15,6 +15,7 @@ from runbook.domain.retention import (
     after_a_backup,
     is_expected,
     plan_retention,
+    why_outlives_lock,
 )
 from tests.fakes.manifests import MANIFEST
 
@@ -243,3 +244,20 @@ def test_what_stays_after_pruning_stays_when_it_is_planned_again(
     gone = plan_retention(points, policy, Circumstances(NOW)).removed
     rest = [p for p in points if p.id not in gone]
     assert plan_retention(rest, policy, Circumstances(NOW)).removed == ()
+
+
+@pytest.mark.parametrize(
+    ("rules", "days", "reason"),
+    [
+        ({"keep_daily": 30}, 30, None),
+        ({"keep_daily": 30}, 29, "points are kept for up to 30 days and locked for 29"),
+        ({"keep_weekly": 5, "keep_within": timedelta(days=40)}, 40, None),
+        ({"keep_yearly": 3}, 400, "points are kept for up to 1098 days and locked for 400"),
+        ({}, 3650, "points are kept for ever and locked for 3650 days: older ones can be deleted by others"),
+    ],
+)
+def test_points_that_are_kept_longer_than_they_are_locked_are_told(
+    rules: dict[str, object], days: int, reason: str | None
+) -> None:
+    policy = RetentionPolicy(**rules)  # type: ignore[arg-type]
+    assert why_outlives_lock(policy, timedelta(days=days)) == reason

@@ -17,7 +17,7 @@ from tasks.holds import (
     release_stale_hold,
     restore_schedules,
 )
-from tasks.recovery_points import check_vault
+from tasks.vault import check_vault
 from tests.fakes.cluster_connection import FakeCluster
 from tests.fakes.manifests import MANIFEST
 from tests.fakes.scheduler import GC, LICENCE, SATURDAY, FakeScheduler

@@ -20,7 +20,8 @@ from runbook.remote.encryption import generate_identity, recipient_of
 from runbook.remote.escrow import prove_identity, record_probe
 from runbook.remote.unfinished import note_begun, unfinished_restore
 from runbook.remote.vault_file import PARTIAL
-from tasks.recovery_points import Begun, begin_point, check_vault, stream_metadata
+from tasks.recovery_points import Begun, begin_point, stream_metadata
+from tasks.vault import check_vault
 from tests.fakes.cluster_connection import FakeCluster
 from tests.fakes.clusters import IDS, alive, dead
 from tests.fakes.points import take_point

@@ -13,7 +13,8 @@ from runbook.domain.recovery import INDEX, MANIFEST, METADATA, SIDECAR, part_key
 from runbook.remote.encryption import generate_identity
 from runbook.remote.recovery_points import list_points
 from runbook.remote.vault_file import FileVault
-from tasks.recovery_points import begin_point, check_vault, stream_metadata
+from tasks.recovery_points import begin_point, stream_metadata
+from tasks.vault import check_vault
 from tests.fakes.cluster_connection import FakeCluster
 from tests.fakes.clusters import alive
 from tests.fakes.folder_storage import FolderStorage

@@ -7,8 +7,9 @@ from runbook.domain.snapshot import blob_key
 from runbook.domain.verification import Mode
 from runbook.remote.recovery_points import publish
 from runbook.remote.vault_file import FileVault
-from tasks.recovery_points import begin_point, check_vault
+from tasks.recovery_points import begin_point
 from tasks.restoration import choose_point
+from tasks.vault import check_vault
 from tasks.verification import as_findings, judge_vault, verify_points
 from tests.fakes.cluster_connection import FakeCluster
 from tests.fakes.clusters import alive
