@@ -3,7 +3,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from runbook.domain.errors import MismatchError, NotReadyError
+from runbook.domain.errors import MismatchError, NotReadyError, UnreachableError
+from runbook.domain.holds import Crons
 from runbook.domain.locks import LEASE, LockRecord
 from runbook.remote import holds
 from runbook.remote.encryption import generate_identity
@@ -20,6 +21,7 @@ from tasks.holds import (
 from tasks.vault import check_vault
 from tests.fakes.cluster_connection import FakeCluster
 from tests.fakes.manifests import MANIFEST
+from tests.fakes.registry_server import registry_server
 from tests.fakes.scheduler import GC, LICENCE, SATURDAY, FakeScheduler
 
 POINT = replace(MANIFEST, cluster="lab")
@@ -81,6 +83,38 @@ def test_a_hold_of_a_run_that_lives_is_no_worry(cluster: FakeCluster) -> None:
     assert seen.why_kept
 
 
+def test_a_dead_runs_hold_is_released_at_the_registrys_own_api_and_the_schedule_is_what_it_was(
+    cluster: FakeCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with registry_server() as cluster.server:
+        before = _crons(cluster)
+        monkeypatch.setenv("PREFECT__FLOW_RUN_ID", "11111111-1111-1111-1111-111111111111")
+        hold_garbage_collection.fn(cluster)
+        assert _crons(cluster) == {}
+        monkeypatch.setenv("PREFECT__FLOW_RUN_ID", "22222222-2222-2222-2222-222222222222")
+        release_hold.fn(cluster)  # another run's finaliser
+        assert _crons(cluster) == {}
+        died = release_stale_hold.fn(cluster)
+        assert died
+        assert died.owner.startswith("11111111")
+        assert _crons(cluster) == before
+    assert current_hold(cluster.vault, "lab") is None
+
+
+def test_a_hold_stays_on_record_while_no_replica_can_be_told_to_release_it(
+    cluster: FakeCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held = hold_garbage_collection.fn(cluster)
+    with registry_server() as cluster.server:
+        cluster.server.fails_with = 503
+        monkeypatch.setenv("PREFECT__FLOW_RUN_ID", "22222222-2222-2222-2222-222222222222")
+        with pytest.raises(UnreachableError):
+            release_stale_hold.fn(cluster)
+    kept = current_hold(cluster.vault, "lab")
+    assert kept
+    assert kept.crons == held.crons
+
+
 def test_with_no_hold_there_is_nothing_to_look_at(cluster: FakeCluster) -> None:
     assert check_hold.fn(cluster) is None
 
@@ -109,3 +143,8 @@ def test_a_registry_that_does_not_take_the_points_schedule_is_a_mismatch(cluster
 def _point_with(cluster: FakeCluster, held: dict[str, object]) -> None:
     cluster.identity, recipient = generate_identity()
     write_sidecar(cluster.vault, "lab", POINT.id, {"held_schedules": held}, [recipient])
+
+
+def _crons(cluster: FakeCluster) -> Crons:
+    with cluster.admin as admin:
+        return admin.crons()  # type: ignore[no-any-return]
