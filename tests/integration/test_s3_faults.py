@@ -13,6 +13,7 @@ from prefect.logging import disable_run_logger
 
 from runbook.domain.errors import RefusedError, UnreachableError
 from runbook.domain.locks import LockRecord
+from runbook.remote import patience
 from runbook.remote.encryption import generate_identity
 from runbook.remote.locks import lock_key
 from runbook.remote.recovery_points import list_points
@@ -72,6 +73,7 @@ def proxy(endpoint: Endpoint) -> Iterator[S3Proxy]:
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """The waits of a client are as long as those of a person in a hurry."""
     monkeypatch.setattr(ExponentialBackoff, "delay_amount", lambda *_: 0.001)
+    monkeypatch.setattr(patience, "ALTOGETHER", 0.01)
     monkeypatch.setattr("moto.s3.models.S3_UPLOAD_PART_MIN_SIZE", 256)
     quick = {"read_timeout": 2}
     monkeypatch.setattr("runbook.remote.s3.Config", lambda **options: Config(**{**options, **quick}))
@@ -110,7 +112,7 @@ class World:
         return len(found)
 
     def left_over(self) -> list[str]:
-        kept = ("lab/blobs/", "lab/points/")
+        kept = ("lab/blobs/", "lab/points/", "lab/catalogue/")
         return [seen.key for seen in self.seen.list("") if not seen.key.startswith(kept)]
 
 

@@ -3,13 +3,11 @@ from datetime import timedelta
 import pytest
 from pydantic import ValidationError
 
-from blocks.cluster import RegistryCluster
 from blocks.retention import RetentionSettings
-from tests.fakes.cluster_connection import EXAMPLE
 
 
 def test_without_rules_everything_is_kept_and_nothing_is_confirmed() -> None:
-    retention = RegistryCluster.from_file(EXAMPLE).settings.vault.retention
+    retention = RetentionSettings()
     assert (retention.has_rules, retention.confirmed, retention.minimum) == (False, False, 3)
 
 

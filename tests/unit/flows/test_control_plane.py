@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from prefect.logging import disable_run_logger
 
+from blocks.control_plane_backup import ControlPlaneBackupSettings
 from flows.control_plane import back_up_accounts, discard_accounts
 from runbook.domain.errors import RefusedError
 from tasks.recovery_points import begin_point
@@ -28,6 +29,7 @@ def run(tmp_path: Path) -> Iterator[Any]:
     """A run on a cluster whose file asks for the control plane's backup."""
     cluster = FakeCluster(tmp_path)
     cluster.replicas = [alive(1)]
+    cluster.settings.control_plane.backup = ControlPlaneBackupSettings(image="mirantis/ucp")
     cluster.control_plane_image = "mirantis/ucp:3.7.12"
     cluster.accounts.archive = control_plane_archive()
     with disable_run_logger():
