@@ -4,9 +4,11 @@ SHELL := /bin/bash
 PY := .venv/bin/python
 READY := .venv/.ready
 APPROVE ?=
+ROWS ?=
+QUICK ?=
 
 .DEFAULT_GOAL := help
-.PHONY: python3-venv help setup demo test check fmt unit lab-up down clean lock
+.PHONY: python3-venv help setup demo test bench check fmt unit lab-up down clean lock
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -32,6 +34,9 @@ demo: $(READY) ## the whole story in the lab; leaves the lab and the Prefect UI 
 
 test: $(READY) ## every test: unit, contract, integration, end to end (sets up the lab)
 	@$(PY) -m pytest
+
+bench: $(READY) ## measured side by side with rclone, restic and the shell pipe; table and var/bench.json (ROWS=...: some rows)
+	@QUICK="$(QUICK)" ROWS="$(ROWS)" $(PY) -m bench
 
 check: $(READY) ## format, lint, types, layers, unit tests
 	@.venv/bin/ruff format --check --quiet . && .venv/bin/ruff check --quiet .

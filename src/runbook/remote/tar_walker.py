@@ -8,6 +8,8 @@ import tarfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from runbook.remote.tar_header import Header, parse_header
+
 BLOCK = 512
 ROW_LIMIT = 16 * 1024 * 1024
 _LONG_NAME, _PAX, _PAX_GLOBAL = b"L", b"x", b"g"
@@ -66,7 +68,7 @@ class TarWalker:
 
     def _header(self, block: bytes) -> None:
         try:
-            member = tarfile.TarInfo.frombuf(block, "utf-8", "surrogateescape")
+            member = parse_header(block)
         except tarfile.HeaderError as exc:
             self._fail(f"a header cannot be read: {exc}")
             return
@@ -79,10 +81,10 @@ class TarWalker:
         else:
             self._member(name, member, padded)
 
-    def _has_content(self, member: tarfile.TarInfo) -> bool:
-        return member.isreg() or member.type in {_LONG_NAME, _PAX, _PAX_GLOBAL}
+    def _has_content(self, member: Header) -> bool:
+        return member.is_file or member.type in {_LONG_NAME, _PAX, _PAX_GLOBAL}
 
-    def _member(self, name: str, member: tarfile.TarInfo, padded: int) -> None:
+    def _member(self, name: str, member: Header, padded: int) -> None:
         self._skip = padded
         parts = [part for part in name.split("/") if part not in {"", "."}]
         self.root = self.root or (parts[0] if parts else "")
@@ -90,7 +92,7 @@ class TarWalker:
             return
         table = parts[2]
         self.tables.setdefault(table, 0)
-        if not member.isreg():
+        if not member.is_file:
             return
         self.tables[table] += 1
         if table in self.wanted:

@@ -1,0 +1,1 @@
+"""Row: how long retention thinks about very many points."""
