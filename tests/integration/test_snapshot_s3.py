@@ -8,9 +8,10 @@ import pytest
 
 from runbook.domain.errors import MismatchError
 from runbook.domain.image_index import Held
+from runbook.remote.copy_limits import CopyLimits
 from runbook.remote.copying import ServerSideCopier, Wanted
 from runbook.remote.s3 import connect
-from runbook.remote.snapshot import CopyLimits, PassResult, take_pass
+from runbook.remote.snapshot import PassResult, take_pass
 from runbook.remote.snapshot_restore import RestoreResult, restore_blobs
 from runbook.remote.storage import S3Storage
 from runbook.remote.vault import Vault

@@ -99,11 +99,15 @@ def current_target(current: StoredObject, index: Iterable[str]) -> str | None:
 T = TypeVar("T")
 
 
+class UnsortedError(ValueError):
+    """A listing does not ascend in byte order."""
+
+
 @dataclass
 class SortedLookup(Generic[T]):
     """Finds keys in a sorted listing while both are walked once: the difference of two listings in constant memory.
 
-    Both sides must ascend in byte order; a ValueError says which did not.
+    Both sides must ascend in byte order; an UnsortedError says which did not.
     """
 
     items: Iterable[T]
@@ -117,7 +121,7 @@ class SortedLookup(Generic[T]):
     def find(self, wanted: str) -> T | None:
         """Return the item whose key is `wanted`, None if the listing has none."""
         if wanted < self._wanted:
-            raise ValueError(f"the storage's listing is not in byte order at {wanted}")
+            raise UnsortedError(f"the storage's listing is not in byte order at {wanted}")
         self._wanted = wanted
         while self._at is not None and self.key(self._at) < wanted:
             self._advance()
@@ -126,4 +130,4 @@ class SortedLookup(Generic[T]):
     def _advance(self) -> None:
         before, self._at = self._at, next(self._iterator, None)
         if before is not None and self._at is not None and self.key(self._at) <= self.key(before):
-            raise ValueError(f"the vault's listing is not in byte order at {self.key(self._at)}")
+            raise UnsortedError(f"the vault's listing is not in byte order at {self.key(self._at)}")

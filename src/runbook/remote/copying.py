@@ -104,22 +104,29 @@ class StreamedCopier:
 
     def copy(self, wanted: Wanted) -> Copied:
         """Copy in constant memory; nothing is committed unless size and digest are right."""
-        digest = hashlib.sha256()
-        with self._source.open(wanted.source) as stream, self._target.writer(wanted.target) as sink:
-            while data := stream.read(CHUNK):
-                digest.update(data)
-                sink.write(data)
-            self._check(wanted, sink.size, digest.hexdigest())
-        return Copied(sink.etag, digest.hexdigest())
+        with self._source.open(wanted.source) as stream:
+            return carry(wanted, stream, self._target)
 
-    def _check(self, wanted: Wanted, size: int, sha256: str) -> None:
-        where = f"{self._target.where}/{wanted.target}"
-        if size != wanted.size:
-            what = f"{wanted.source} has {size} bytes and was listed with {wanted.size}"
-            raise MismatchError(where, what, "find out what changes or cuts the object, then rerun")
-        if wanted.digest not in {None, f"sha256:{sha256}"}:
-            what = f"{wanted.source} hashes to sha256:{sha256}, not to {wanted.digest}"
-            raise MismatchError(where, what, "the object is damaged where it came from; push the image again")
+
+def carry(wanted: Wanted, stream: BinaryIO, target: Writable) -> Copied:
+    """Store the stream as the object that is wanted, hashed on its way; else raise and leave nothing."""
+    digest = hashlib.sha256()
+    with target.writer(wanted.target) as sink:
+        while data := stream.read(CHUNK):
+            digest.update(data)
+            sink.write(data)
+        check_copied(f"{target.where}/{wanted.target}", wanted, sink.size, digest.hexdigest())
+    return Copied(sink.etag, digest.hexdigest())
+
+
+def check_copied(where: str, wanted: Wanted, size: int, sha256: str) -> None:
+    """Return if what was carried is what was listed and named, else MismatchError."""
+    if size != wanted.size:
+        what = f"{wanted.source} has {size} bytes and was listed with {wanted.size}"
+        raise MismatchError(where, what, "find out what changes or cuts the object, then rerun")
+    if wanted.digest not in {None, f"sha256:{sha256}"}:
+        what = f"{wanted.source} hashes to sha256:{sha256}, not to {wanted.digest}"
+        raise MismatchError(where, what, "the object is damaged where it came from; push the image again")
 
 
 class ServerSideCopier:

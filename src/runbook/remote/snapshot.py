@@ -14,7 +14,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, field
 
-from runbook.domain.errors import MismatchError, RefusedError
+from runbook.domain.errors import MismatchError, RefusedError, RunbookError
 from runbook.domain.image_index import Held, IndexEntry, layout_of
 from runbook.domain.recovery import ImageTotals, blobs_prefix
 from runbook.domain.snapshot import (
@@ -22,13 +22,17 @@ from runbook.domain.snapshot import (
     Place,
     SortedLookup,
     StoredObject,
+    UnsortedError,
     blob_key,
     classify,
     current_target,
     digest_of_key,
     link_proves,
 )
-from runbook.remote.copying import CHUNK, Copier, Wanted, copier_between
+from runbook.remote.bulk import BulkCopier
+from runbook.remote.bulk_choice import bulk_between
+from runbook.remote.copy_limits import CopyLimits
+from runbook.remote.copying import CHUNK, Copied, Wanted, copier_between
 from runbook.remote.image_index import ImageIndex
 from runbook.remote.storage import Storage
 from runbook.remote.vault import AlreadyThereError, ChangedError, NotThereError, Vault, VaultObject
@@ -36,14 +40,6 @@ from runbook.remote.vault import AlreadyThereError, ChangedError, NotThereError,
 INLINE_LIMIT = 64 * 1024
 SAY_EVERY = 10.0
 logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class CopyLimits:
-    """How much is done at once."""
-
-    workers: int = 16
-    window: int = 2048  # entries that may wait for a copy before them
 
 
 @dataclass
@@ -70,10 +66,10 @@ def take_pass(storage: Storage, vault: Vault, cluster: str, limits: CopyLimits |
     """Leave every blob of the storage in the vault and return the index of all objects."""
     limits = limits or CopyLimits()
     with ThreadPoolExecutor(limits.workers, "copy") as pool:
-        one_pass = _Pass(storage, vault, cluster, pool, limits)
         try:
-            return one_pass.run()
-        except ValueError as exc:
+            with bulk_between(storage, vault, pool, limits) as bulk:
+                return _Pass((storage, vault, cluster), pool, bulk, limits).run()
+        except UnsortedError as exc:
             what = f"{exc}: no snapshot can be taken from unsorted listings"
             raise RefusedError(storage.where, what, "use a storage that lists in byte order") from exc
         except BaseException:
@@ -91,18 +87,46 @@ class _Done:
     fetched: int = 0
 
 
-_Slot = IndexEntry | Future[_Done]
+class _Flying:
+    """A blob that is being copied."""
+
+    def __init__(self, seen: StoredObject, key: str, copying: "Future[Copied]", vault: Vault) -> None:
+        self._seen, self._key, self._copying, self._vault = seen, key, copying, vault
+        self.done = copying.done
+
+    def result(self) -> _Done:
+        """Return what became of it; what is no finding is raised."""
+        seen, key = self._seen, self._key
+        try:
+            copied = self._copying.result()
+        except AlreadyThereError:
+            return _Done(IndexEntry(seen.path, seen.size, seen.etag, Held.BLOB, key))
+        except (NotThereError, ChangedError):
+            return _Done(finding=f"{seen.path} vanished or changed between its listing and its copy")
+        except MismatchError as exc:
+            return _Done(finding=exc.what)
+        kept = self._vault.content_etag(copied.etag) or ""
+        return _Done(
+            IndexEntry(seen.path, seen.size, seen.etag, Held.BLOB, key, kept, copied.sha256), copied=1
+        )
+
+
+_Slot = IndexEntry | Future[_Done] | _Flying
 
 
 class _Pass:
     """One walk over the storage; entries leave in the order of the listing."""
 
     def __init__(
-        self, storage: Storage, vault: Vault, cluster: str, pool: ThreadPoolExecutor, limits: CopyLimits
+        self,
+        ends: tuple[Storage, Vault, str],
+        pool: ThreadPoolExecutor,
+        bulk: BulkCopier,
+        limits: CopyLimits,
     ) -> None:
-        self._storage, self._vault, self._cluster = storage, vault, cluster
-        self._pool, self._limits = pool, limits
-        self._copier: Copier = copier_between(storage, vault)
+        self._storage, self._vault, self._cluster = ends
+        self._pool, self._bulk, self._limits = pool, bulk, limits
+        self._single = copier_between(self._storage, self._vault)
         self._slots: deque[_Slot] = deque()
         self._tag: _TagFolder | None = None
         self._say_at = time.monotonic() + SAY_EVERY
@@ -148,7 +172,7 @@ class _Pass:
 
     def _blob(self, seen: StoredObject, key: str, kept: VaultObject | None) -> _Slot:
         if kept is None:
-            return self._pool.submit(self._copy, seen, key)
+            return _Flying(seen, key, self._bulk.submit(self._wanted(seen, key)), self._vault)
         if kept.size != seen.size:
             self.result.findings.append(
                 f"{seen.path} has {seen.size} bytes in the storage and {kept.size} in the vault"
@@ -156,19 +180,8 @@ class _Pass:
         etag = self._vault.content_etag(kept.etag) or ""
         return IndexEntry(seen.path, kept.size, seen.etag, Held.BLOB, key, etag)
 
-    def _copy(self, seen: StoredObject, key: str) -> _Done:
-        wanted = Wanted(seen.path, f"{self._cluster}/{key}", seen.size, seen.etag, digest_of_key(key))
-        try:
-            copied = self._copier.copy(wanted)
-        except AlreadyThereError:
-            return _Done(IndexEntry(seen.path, seen.size, seen.etag, Held.BLOB, key))
-        except (NotThereError, ChangedError):
-            return _Done(finding=f"{seen.path} vanished or changed between its listing and its copy")
-        except MismatchError as exc:
-            return _Done(finding=exc.what)
-        kept = self._vault.content_etag(copied.etag) or ""
-        entry = IndexEntry(seen.path, seen.size, seen.etag, Held.BLOB, key, kept, copied.sha256)
-        return _Done(entry, copied=1)
+    def _wanted(self, seen: StoredObject, key: str) -> Wanted:
+        return Wanted(seen.path, f"{self._cluster}/{key}", seen.size, seen.etag, digest_of_key(key))
 
     def _link(self, seen: StoredObject, target: str) -> None:
         if self._tag:
@@ -210,16 +223,27 @@ class _Pass:
             return self._copy(seen, key)
         return _Done(IndexEntry(seen.path, seen.size, seen.etag, Held.BLOB, key), fetched=1)
 
+    def _copy(self, seen: StoredObject, key: str) -> _Done:
+        copying: Future[Copied] = Future()
+        try:
+            copying.set_result(self._single.copy(self._wanted(seen, key)))
+        except RunbookError as exc:
+            copying.set_exception(exc)
+        return _Flying(seen, key, copying, self._vault).result()
+
     def _hand_over(self, allowed: int) -> None:
         """Move settled entries from the front into the index; wait while more than `allowed` are queued."""
         while self._slots:
             slot = self._slots[0]
-            if isinstance(slot, Future):
-                if len(self._slots) <= allowed and not slot.done():
-                    return
-                self._note_work(slot.result())
-            else:
+            if isinstance(slot, IndexEntry):
                 self._note(slot)
+            elif slot.done():
+                self._note_work(slot.result())
+            elif len(self._slots) <= allowed:
+                return
+            else:
+                self._bulk.flush()
+                self._note_work(slot.result())
             self._slots.popleft()
 
     def _note_work(self, done: _Done) -> None:

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 from runbook.domain.errors import MismatchError, RefusedError
 from runbook.domain.image_index import Held, IndexEntry
-from runbook.domain.snapshot import SortedLookup, StoredObject, digest_of_key
+from runbook.domain.snapshot import SortedLookup, StoredObject, UnsortedError, digest_of_key
+from runbook.remote.copy_limits import CopyLimits
 from runbook.remote.copying import Copier, Wanted, copier_between, is_md5
-from runbook.remote.snapshot import CopyLimits
-from runbook.remote.storage import Storage
+from runbook.remote.storage import ObjectStorage
 from runbook.remote.vault import NotThereError, Vault
 
 
@@ -29,7 +29,7 @@ def restore_blobs(
     index: Iterable[IndexEntry],
     vault: Vault,
     cluster: str,
-    storage: Storage,
+    storage: ObjectStorage,
     limits: CopyLimits | None = None,
 ) -> RestoreResult:
     """Leave every object of the index in the storage; a second run writes nothing."""
@@ -37,7 +37,7 @@ def restore_blobs(
     with ThreadPoolExecutor(limits.workers, "restore") as pool:
         try:
             return _restore(index, _Writer(vault, cluster, storage), pool, limits.window)
-        except ValueError as exc:
+        except UnsortedError as exc:
             raise RefusedError(storage.where, str(exc), "use a storage that lists in byte order") from exc
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
@@ -47,7 +47,7 @@ def restore_blobs(
 class _Writer:
     """Writes one object of the index into the storage."""
 
-    def __init__(self, vault: Vault, cluster: str, storage: Storage) -> None:
+    def __init__(self, vault: Vault, cluster: str, storage: ObjectStorage) -> None:
         self._vault, self._cluster, self.storage = vault, cluster, storage
         self._copier: Copier = copier_between(vault, storage)
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class Storage(Protocol):
-    """What a snapshot reads and a restore fills."""
+    """What a snapshot reads."""
 
     @property
     def where(self) -> str:
@@ -26,6 +26,10 @@ class Storage(Protocol):
 
     def open(self, path: str) -> BinaryIO:
         """Return the object as a stream that the caller closes, or raise NotThereError."""
+
+
+class ObjectStorage(Storage, Protocol):
+    """A storage that a restore fills object by object."""
 
     def put_bytes(self, path: str, data: bytes) -> str:
         """Store `data`, whatever was there, and return its entity tag."""

@@ -35,7 +35,7 @@ class FileVault:
 
     def put_bytes(self, key: str, data: bytes, *, only_if_absent: bool = False) -> str:
         """Store `data` in one step."""
-        with self._errors(key):
+        with self.errors(key):
             temporary, file = self._open_partial()
             try:
                 with file:
@@ -47,7 +47,7 @@ class FileVault:
 
     def replace_if(self, key: str, data: bytes, etag: str) -> str:
         """Store `data` if the object still has `etag`; writers exclude each other by a lock file."""
-        with self._errors(key), self._exclusive():
+        with self.errors(key), self._exclusive():
             seen = self.head(key)
             if seen is None or seen.etag != etag:
                 raise ChangedError(
@@ -63,23 +63,23 @@ class FileVault:
     def get_with_etag(self, key: str) -> tuple[bytes, str]:
         """Return the object and the entity tag of the very file that was read."""
         with self.open(key) as file:
-            return file.read(), _etag(os.fstat(file.fileno()))
+            return file.read(), etag_of(os.fstat(file.fileno()))
 
     def open(self, key: str) -> BinaryIO:
         """Return the object as a stream."""
-        with self._errors(key):
-            return self._path(key).open("rb")
+        with self.errors(key):
+            return self.path(key).open("rb")
 
     @contextmanager
     def writer(self, key: str) -> Iterator["FileWriter"]:
         """Store what is written when the block ends cleanly; only the folder's own errors are renamed."""
-        with self._errors(key):
+        with self.errors(key):
             temporary, file = self._open_partial()
         try:
             with file:
-                sink = FileWriter(file, lambda: self._errors(key))
+                sink = FileWriter(file, lambda: self.errors(key))
                 yield sink
-                with self._errors(key):
+                with self.errors(key):
                     self._commit(temporary, file, key, only_if_absent=True)
                     sink.etag = self._require(key).etag
         finally:
@@ -87,25 +87,25 @@ class FileVault:
 
     def list(self, prefix: str) -> Iterator[VaultObject]:
         """Yield the objects under `prefix` in byte order of their keys."""
-        self._require_root()
+        self.require_root()
         folder = prefix.rpartition("/")[0]
         for path, stat in _walk(self.root / folder, f"{folder}/" if folder else ""):
             if path.startswith(prefix) and not path.startswith(f"{PARTIAL}/"):
-                yield VaultObject(path, stat.st_size, _etag(stat), _modified(stat))
+                yield VaultObject(path, stat.st_size, etag_of(stat), _modified(stat))
 
     def head(self, key: str) -> VaultObject | None:
         """Return what a listing would show for `key`."""
         try:
-            with self._errors(key):
-                stat = self._path(key).stat()
+            with self.errors(key):
+                stat = self.path(key).stat()
         except NotThereError:
             return None
-        return VaultObject(key, stat.st_size, _etag(stat), _modified(stat))
+        return VaultObject(key, stat.st_size, etag_of(stat), _modified(stat))
 
     def delete(self, key: str) -> None:
         """Leave no file under `key`."""
-        with self._errors(key):
-            self._path(key).unlink(missing_ok=True)
+        with self.errors(key):
+            self.path(key).unlink(missing_ok=True)
 
     def probe_writable(self, prefix: str = "") -> None:
         """Return if objects can be written, read back, protected and deleted."""
@@ -115,13 +115,15 @@ class FileVault:
         """Return None: a file's tag says which file it is, not what it holds."""
         return None
 
-    def _path(self, key: str) -> Path:
+    def path(self, key: str) -> Path:
+        """Return the file that is the object `key`."""
         parts = key.split("/")
         if not key or any(part in {"", ".", "..", PARTIAL} for part in parts):
             raise RefusedError(self.where, f"{key!r} is no key", "use a relative path without empty parts")
         return self.root.joinpath(*parts)
 
-    def _require_root(self) -> None:
+    def require_root(self) -> None:
+        """Return if the folder is there, else RefusedError."""
         if not self.root.is_dir():
             raise RefusedError(self.where, "there is no such folder", _MOUNT_OR_MAKE)
 
@@ -134,7 +136,7 @@ class FileVault:
         return seen
 
     def _open_partial(self) -> tuple[Path, BinaryIO]:
-        self._require_root()
+        self.require_root()
         temporary = self.root / PARTIAL / secrets.token_hex(16)
         temporary.parent.mkdir(exist_ok=True, mode=0o700)
         descriptor = os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600)
@@ -143,13 +145,13 @@ class FileVault:
     def _commit(self, temporary: Path, file: BinaryIO, key: str, *, only_if_absent: bool) -> None:
         file.flush()
         os.fsync(file.fileno())
-        final = self._path(key)
+        final = self.path(key)
         final.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         if only_if_absent:
             os.link(temporary, final)  # the one call that refuses to overwrite and is atomic
         else:
             temporary.replace(final)
-        _sync_folder(final.parent)
+        sync_folder(final.parent)
 
     @contextmanager
     def _exclusive(self) -> Iterator[None]:
@@ -160,7 +162,8 @@ class FileVault:
             yield
 
     @contextmanager
-    def _errors(self, key: str) -> Iterator[None]:
+    def errors(self, key: str) -> Iterator[None]:
+        """Turn what the system raises inside the block into our errors, naming the object."""
         where = f"{self.where}/{key}"
         try:
             yield
@@ -207,7 +210,8 @@ def _walk(folder: Path, prefix: str) -> Iterator[tuple[str, os.stat_result]]:
             yield prefix + name, entry.stat()
 
 
-def _etag(stat: os.stat_result) -> str:
+def etag_of(stat: os.stat_result) -> str:
+    """Return the entity tag of a file: it says which file it is, and when it was written."""
     return f"{stat.st_ino:x}-{stat.st_mtime_ns:x}-{stat.st_size:x}"
 
 
@@ -215,7 +219,8 @@ def _modified(stat: os.stat_result) -> datetime:
     return datetime.fromtimestamp(stat.st_mtime, UTC)
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
+    """Leave the folder's entries on stable storage."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)
