@@ -30,7 +30,7 @@ def run(argv: Sequence[str], environment: Mapping[str, str] | None = None, stdin
     try:
         done = subprocess.run(
             argv,
-            env={**os.environ, **(environment or {})},
+            env=_environment(environment or {}),
             input=stdin,
             capture_output=True,
             check=False,
@@ -49,6 +49,11 @@ def run(argv: Sequence[str], environment: Mapping[str, str] | None = None, stdin
 def run_ours(side: str, settings: Mapping[str, Any]) -> Took:
     """Run a module of `bench.ours` in a Python of its own: its start and its imports count."""
     return run([sys.executable, "-m", f"bench.ours.{side}"], stdin=json.dumps(settings).encode())
+
+
+def _environment(more: Mapping[str, str]) -> dict[str, str]:
+    """Return this process's variables without those that lead S3 clients elsewhere, and `more`."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("AWS_")} | dict(more)
 
 
 def _said(output: bytes) -> dict[str, Any]:

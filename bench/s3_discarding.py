@@ -43,7 +43,7 @@ class Handler(BaseHTTPRequestHandler):
     def _discard(self) -> None:
         left = int(self.headers.get("Content-Length", 0))
         view = memoryview(self._scrap)
-        while left and (got := self.rfile.readinto(view[: min(left, _CHUNK)])):  # type: ignore[attr-defined]
+        while left and (got := self.rfile.readinto(view[: min(left, _CHUNK)])):
             left -= got
 
     def _answer(self, body: bytes) -> None:
