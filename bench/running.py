@@ -12,7 +12,7 @@ from typing import Any
 from lab.paths import ROOT
 from runbook.domain.errors import RefusedError
 
-LIMIT = 1500.0
+LIMIT = 3600.0
 """Seconds after which a side has failed."""
 
 

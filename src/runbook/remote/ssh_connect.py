@@ -21,7 +21,6 @@ _ANSWER_WITHIN = 8.0
 _UNSENT_BYTES = 128 * 1024  # keeps a question to the node from queueing behind a slow upload
 _QUICK_CIPHERS = ("aes128-gcm@openssh.com", "aes256-gcm@openssh.com")  # no second pass for a checksum
 _WINDOW = 4 * 1024 * 1024
-_PACKET = 128 * 1024
 _HOST_KEY_ALGORITHMS = {"ssh-rsa": ("rsa-sha2-512", "rsa-sha2-256")}
 _PRIVATE_KEY_CLASSES = (paramiko.Ed25519Key, paramiko.ECDSAKey, paramiko.RSAKey)
 
@@ -53,7 +52,7 @@ def connect(
 def _make_transport(sock: socket.socket, pinned: paramiko.PKey, timeout: float) -> paramiko.Transport:
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, _UNSENT_BYTES)
-    transport = paramiko.Transport(sock, default_window_size=_WINDOW, default_max_packet_size=_PACKET)
+    transport = paramiko.Transport(sock, default_window_size=_WINDOW)
     transport.banner_timeout = transport.handshake_timeout = transport.auth_timeout = timeout
     name = pinned.get_name()
     options = transport.get_security_options()

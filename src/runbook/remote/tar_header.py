@@ -17,7 +17,10 @@ class Header(NamedTuple):
     name: str
     size: int
     type: bytes
-    is_file: bool
+
+    def isreg(self) -> bool:
+        """Tell whether it is a file, in the words of `tarfile`."""
+        return self.type in tarfile.REGULAR_TYPES
 
 
 def parse_header(block: bytes) -> Header:
@@ -32,12 +35,12 @@ def _ordinary_file(block: bytes) -> Header | None:
         return None
     if sum(block) - sum(block[148:156]) + _SPACES != checksum:
         return None
-    return Header(name.decode(errors="surrogateescape"), size, tarfile.REGTYPE, is_file=True)
+    return Header(name.decode(errors="surrogateescape"), size, tarfile.REGTYPE)
 
 
 def _any_member(block: bytes) -> Header:
     member = tarfile.TarInfo.frombuf(block, "utf-8", "surrogateescape")
-    return Header(member.name, member.size, member.type, member.isreg())
+    return Header(member.name, member.size, member.type)
 
 
 def _octal(field: bytes) -> int | None:

@@ -82,7 +82,7 @@ class TarWalker:
             self._member(name, member, padded)
 
     def _has_content(self, member: Header) -> bool:
-        return member.is_file or member.type in {_LONG_NAME, _PAX, _PAX_GLOBAL}
+        return member.isreg() or member.type in {_LONG_NAME, _PAX, _PAX_GLOBAL}
 
     def _member(self, name: str, member: Header, padded: int) -> None:
         self._skip = padded
@@ -92,7 +92,7 @@ class TarWalker:
             return
         table = parts[2]
         self.tables.setdefault(table, 0)
-        if not member.is_file:
+        if not member.isreg():
             return
         self.tables[table] += 1
         if table in self.wanted:

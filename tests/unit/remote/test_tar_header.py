@@ -9,7 +9,7 @@ from runbook.remote.tar_header import Header, parse_header
 
 def by_tarfile(block: bytes) -> Header:
     member = tarfile.TarInfo.frombuf(block, "utf-8", "surrogateescape")
-    return Header(member.name, member.size, member.type, member.isreg())
+    return Header(member.name, member.size, member.type)
 
 
 def header(
