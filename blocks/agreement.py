@@ -28,6 +28,7 @@ def disagreements(document: Mapping[str, Any]) -> Iterator[Problem]:
     yield from _given_twice(nodes, "address")
     yield from _roles(nodes, document.get("replicas"))
     yield from _ports(document)
+    yield from _storage(nodes, document)
 
 
 def _given_twice(machines: Sequence[Machine], key: str) -> Iterator[Problem]:
@@ -64,6 +65,20 @@ def _ports(document: Mapping[str, Any]) -> Iterator[Problem]:
     if str(statistics) in {str(port), str(HTTP_PORT)}:
         what = f"the load balancer serves the registry on port {statistics}; choose another"
         yield Problem((*_BALANCER, "stats_port"), what)
+
+
+def _storage(nodes: Sequence[Machine], document: Mapping[str, Any]) -> Iterator[Problem]:
+    """Yield where a storage's node is not what it must be, and replicas that could not share a volume."""
+    for kind, roles in (("nfs", list(NodeRole)), ("volume", [NodeRole.REGISTRY])):
+        name = _at(document, "storage", kind, "node")
+        fitting = [node.get("name") for _, node in nodes if node.get("role") in roles]
+        if isinstance(name, str) and name not in fitting:
+            what = f"{name} is none of the {'registry ' if kind == 'volume' else ''}nodes"
+            yield Problem(("storage", kind, "node"), what)
+    replicas = document.get("replicas")
+    if _at(document, "storage", "volume") and isinstance(replicas, int) and replicas > 1:
+        what = f"{replicas} replicas cannot share a volume; use s3 or nfs, or set `replicas: 1`"
+        yield Problem(("storage", "volume"), what)
 
 
 def _at(document: Any, *path: str) -> Any:

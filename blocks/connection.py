@@ -23,10 +23,10 @@ from runbook.remote.docker_transport import DockerTransport
 from runbook.remote.haproxy import HaproxyOverSsh
 from runbook.remote.registry_admin_api import RegistryAdmin
 from runbook.remote.registry_api import Registry, ping
-from runbook.remote.s3 import connect
 from runbook.remote.ssh import SshConnection, SshPool
 from runbook.remote.ssh_transport import SshTransport
 from runbook.remote.storage import S3Storage
+from runbook.remote.storage_tree import TreeStorage
 from runbook.remote.transport import Transport
 from runbook.remote.vault import Vault
 from runbook.remote.vaults import open_vault
@@ -39,7 +39,9 @@ class ClusterConnection:
         self.settings = settings
         self.name = settings.name
         self.version = parse_version(settings.registry.version)
-        self.registry_nodes = tuple(NodeSpec(n.name, n.address, n.role) for n in settings.registry_nodes)
+        volume = settings.storage.volume  # a replica stands where its images are
+        nodes = sorted(settings.registry_nodes, key=lambda n: volume is None or n.name != volume.node)
+        self.registry_nodes = tuple(NodeSpec(n.name, n.address, n.role) for n in nodes)
         self._ssh = SshPool()
         self._closers: list[Callable[[], None]] = [self._ssh.close]
 
@@ -125,10 +127,9 @@ class ClusterConnection:
             ) from exc
 
     @cached_property
-    def storage(self) -> S3Storage:
+    def storage(self) -> S3Storage | TreeStorage:
         """Where the registry keeps image data."""
-        s3 = self.settings.storage.s3
-        return S3Storage(connect(s3.reached_in(s3.region)), s3.bucket, s3.root_directory)
+        return self.settings.storage.used.connect(self.ssh)
 
     @cached_property
     def vault(self) -> Vault:
@@ -137,7 +138,8 @@ class ClusterConnection:
         folder = vault.url.removeprefix("file://")
         if vault.url.startswith("file://") and not Path(folder).is_dir():
             raise RefusedError(vault.url, "there is no such folder", "mount it, or make it, then run again")
-        return open_vault(vault.url, vault.reached_in(vault.region or "us-east-1"))
+        s3 = vault.reached_in(vault.region or "us-east-1")
+        return open_vault(vault.url, s3, max_parts=vault.limits.max_parts)
 
     @cached_property
     def identity(self) -> SecretStr:
@@ -169,7 +171,7 @@ class ClusterConnection:
             "node": node,
             "registry": settings.registry.model_dump(),
             "nodes": [entry.model_dump(include={"name", "address", "role"}) for entry in settings.nodes],
-            "storage": settings.storage.s3.model_dump(exclude={"access_key", "secret_key", "ca_file"}),
+            "storage": settings.storage.described(),
             "load_balancer": {
                 "address": settings.load_balancer.haproxy.address,
                 "configuration": self.load_balancer.read(),

@@ -4,6 +4,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
+from blocks.limits import Limits, SizeBandSettings
 from blocks.s3_access import S3Access
 from blocks.secret_references import SecretReference
 from runbook.domain.errors import InvalidConfigError
@@ -29,3 +30,5 @@ class VaultSettings(S3Access):
     identity: SecretReference = Field(
         description="age private key; proves each point and opens it on restore"
     )
+    limits: Limits = Limits()
+    size_band: SizeBandSettings = SizeBandSettings()

@@ -31,15 +31,13 @@ def _plan(run: Run) -> Plan:
     steps = (
         Step(
             Action.BACK_UP,
-            f"bucket {settings.storage.s3.bucket}",
+            str(settings.storage.used.place()),
             f"new images to {vault}",
             "most of the work",
         ),
         Step(Action.CONFIGURE, where, "hold garbage collection", "nothing may vanish while both are copied"),
         Step(Action.BACK_UP, where, f"metadata to {vault}", "settings, tags, manifests, permissions"),
-        Step(
-            Action.BACK_UP, f"bucket {settings.storage.s3.bucket}", "images that came since", "closes the gap"
-        ),
+        Step(Action.BACK_UP, str(settings.storage.used.place()), "images that came since", "closes the gap"),
         Step(Action.CONFIGURE, where, "release the hold", "its schedule is put back"),
         Step(
             Action.VERIFY, vault, "every tag leads to images that are there", "else it is no recovery point"

@@ -42,7 +42,7 @@ def _plan(run: Run, checked: Checked) -> Report:
     reason = "decided when the replica is there" if not keep else "compared with what is there when run"
     steps = (
         first,
-        Step(Action.CONFIGURE, "storage", f"bucket {settings.storage.s3.bucket}", reason),
+        Step(Action.CONFIGURE, "storage", str(settings.storage.used.place()), reason),
         Step(Action.CONFIGURE, settings.load_balancer.haproxy.name, "pool of all replicas", reason),
         Step(Action.VERIFY, settings.registry.external_url, "canary pushed and pulled", "it proves the path"),
     )

@@ -32,6 +32,7 @@ from runbook.remote.archive import stream_metadata as stream
 from runbook.remote.encryption import recipient_of
 from runbook.remote.holds import current_hold
 from runbook.remote.image_index import write_index
+from runbook.remote.leftovers import clear_leftovers
 from runbook.remote.recovery_points import list_points, publish, write_sidecar
 from runbook.remote.recovery_verify import verify_point
 from runbook.remote.snapshot import PassResult, take_pass
@@ -117,6 +118,8 @@ def begin_point(cluster: ClusterConnection) -> Begun:
         (r for r in seen.healthy if previous and r.replica_id == previous.replica_id), seen.healthy[0]
     )
     now = datetime.now(UTC)
+    for done in clear_leftovers(cluster.vault, cluster.name, now):
+        get_run_logger().warning("%s", done)
     begun = Begun(
         id=new_id(now, secrets.token_hex(4)),
         created=now,
@@ -133,7 +136,7 @@ def begin_point(cluster: ClusterConnection) -> Begun:
 @step("copy images")
 def copy_images(cluster: ClusterConnection) -> PassResult:
     """Leave every blob of the storage in the vault and return the index of all objects."""
-    result = take_pass(cluster.storage, cluster.vault, cluster.name)
+    result = take_pass(cluster.storage, cluster.vault, cluster.name, cluster.settings.vault.limits.copying)
     get_run_logger().info(
         "storage: %s objects, %s blobs, %s of them copied (%.1f MB)",
         result.objects,
@@ -158,7 +161,9 @@ def stream_metadata(cluster: ClusterConnection, begun: Begun) -> ArchiveSummary:
     ):
         summary = stream(archive, sink, recipients)
         archive.finish()
-        if reason := why_not_complete(summary, cluster.version, begun.previous_size):
+        if reason := why_not_complete(
+            summary, cluster.version, begun.previous_size, cluster.settings.vault.size_band.band
+        ):
             raise MismatchError(
                 begun.node, f"the backup ended well and its archive is not whole: {reason}", _TAKE_AGAIN
             )

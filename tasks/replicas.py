@@ -49,6 +49,7 @@ def ensure_first_replica(cluster: ClusterConnection) -> Step:
                 external_url=cluster.settings.registry.external_url,
                 overlay_subnet=cluster.settings.registry.overlay_subnet,
                 ports=cluster.ports,
+                storage=cluster.settings.storage.choice,
             )
         )
         _wait_until_healthy(cluster, (installed.replica_id,))

@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 from prefect import get_run_logger
 
 from blocks.connection import ClusterConnection
-from runbook.domain.commands import RestoreSpec
-from runbook.domain.errors import MismatchError
-from runbook.domain.health import why_not_healthy_cluster
+from runbook.domain.commands import RestoreSpec, refuse_lossy_storage
+from runbook.domain.errors import MismatchError, RefusedError
+from runbook.domain.health import ClusterSeen, why_not_healthy_cluster
 from runbook.domain.image_index import IndexEntry
 from runbook.domain.plans import Action, Plan, Step
 from runbook.domain.recovery import INDEX, METADATA, Manifest, part_key, select_point, why_not_restorable
@@ -19,6 +19,7 @@ from runbook.remote.loss import compare
 from runbook.remote.recovery_points import list_points, read_sidecar
 from runbook.remote.recovery_verify import verify_point
 from runbook.remote.snapshot_restore import restore_blobs
+from runbook.remote.storage_volume import VolumeStorage
 from runbook.remote.unfinished import note_proven
 from runbook.remote.waiting import wait_until
 from tasks.policy import step
@@ -92,7 +93,8 @@ def preview_loss(cluster: ClusterConnection, point: Manifest) -> Loss:
 def plan_recovery(cluster: ClusterConnection, verified: Verified, loss: Loss) -> Plan:
     """Return every step that will be done, for a person to approve."""
     seen, nodes, wanted = cluster.observe(), cluster.registry_nodes, cluster.settings.replicas
-    first = choose_node(seen, nodes, _backed_up_node(cluster, verified.point))
+    first = _first_node(cluster, seen, verified.point)
+    refuse_lossy_storage(cluster.name, cluster.settings.storage.choice, cluster.version)
     plan = plan_restore(seen, nodes, verified, loss, wanted=wanted, first_node=first)
     for planned in plan.steps:
         get_run_logger().info("%s", planned)
@@ -102,7 +104,10 @@ def plan_recovery(cluster: ClusterConnection, verified: Verified, loss: Loss) ->
 @step("images back into storage")
 def restore_images(cluster: ClusterConnection, point: Manifest) -> Step:
     """Leave every object of the point in the storage; what is there already is kept."""
-    result = restore_blobs(_index(cluster, point), cluster.vault, cluster.name, cluster.storage)
+    if isinstance(cluster.storage, VolumeStorage):
+        cluster.storage.make(point.replica_id)
+    limits = cluster.settings.vault.limits.copying
+    result = restore_blobs(_index(cluster, point), cluster.vault, cluster.name, cluster.storage, limits)
     what = f"{result.copied} blobs ({result.copied_bytes / 1e6:.1f} MB) and {result.written} links"
     done = Step(
         Action.RESTORE_IMAGES, cluster.storage.where, what, f"{result.skipped} objects were there already"
@@ -115,7 +120,7 @@ def restore_images(cluster: ClusterConnection, point: Manifest) -> Step:
 def restore_metadata(cluster: ClusterConnection, point: Manifest) -> Step:
     """Leave one healthy replica that knows what the point knows; keep it if it is there."""
     seen = cluster.observe()
-    node = choose_node(seen, cluster.registry_nodes, _backed_up_node(cluster, point))
+    node = _first_node(cluster, seen, point)
     decision = choose_restore(seen, point, node)
     get_run_logger().info("%s", decision)
     if decision.action is Action.RESTORE_METADATA:
@@ -123,7 +128,11 @@ def restore_metadata(cluster: ClusterConnection, point: Manifest) -> Step:
         with read_metadata(cluster.vault, key, cluster.identity) as archive:
             cluster.bootstrapper.restore(
                 RestoreSpec(
-                    point.replica_id, node, cluster.settings.registry.external_url, ports=cluster.ports
+                    point.replica_id,
+                    node,
+                    cluster.settings.registry.external_url,
+                    storage=cluster.settings.storage.choice,
+                    ports=cluster.ports,
                 ),
                 archive,
             )
@@ -143,6 +152,19 @@ def finish_restore(cluster: ClusterConnection) -> None:
 
 def _index(cluster: ClusterConnection, point: Manifest) -> Iterator[IndexEntry]:
     return read_index(cluster.vault, part_key(cluster.name, point.id, INDEX), cluster.identity)
+
+
+def _first_node(cluster: ClusterConnection, seen: ClusterSeen, point: Manifest) -> str:
+    """Return where the first replica goes; where images are in a volume, to that volume's node and nowhere else."""
+    volume = cluster.settings.storage.volume
+    wanted = volume.node if volume else _backed_up_node(cluster, point)
+    node = choose_node(seen, cluster.registry_nodes, wanted)
+    if volume and node != wanted:
+        next_step = "start it, or name the node that shall hold the images in storage.volume.node"
+        raise RefusedError(
+            str(wanted), "images are kept in a volume there, and it does not answer", next_step
+        )
+    return node
 
 
 def _backed_up_node(cluster: ClusterConnection, point: Manifest) -> str | None:

@@ -5,6 +5,7 @@ from pydantic import SecretStr
 
 from blocks.connection import ClusterConnection
 from blocks.secret_references import resolve
+from blocks.storage import S3Settings
 from runbook.domain.errors import MismatchError, RunbookError
 from runbook.domain.findings import Finding, from_error, ok
 from runbook.domain.plans import Action, Step
@@ -15,35 +16,34 @@ from tasks.policy import step
 
 @step("check storage")
 def check_storage(cluster: ClusterConnection) -> tuple[Finding, ...]:
-    """Return whether the bucket can be listed with the configured keys."""
+    """Return whether the storage can be listed."""
     try:
-        first = next(iter(cluster.storage.list_objects()), None)
+        empty = cluster.storage.is_empty()
     except RunbookError as error:
         return (from_error(error),)
-    return (ok(cluster.storage.where, "has objects" if first else "is empty"),)
+    return (ok(cluster.storage.where, "is empty" if empty else "has objects"),)
 
 
 @step("storage settings")
 def ensure_storage(cluster: ClusterConnection) -> Step:
-    """Leave the registry keeping images in the configured bucket; refuse where that would lose tags."""
-    wanted = cluster.settings.storage.s3.place()
+    """Leave the registry keeping images where the cluster file says; refuse where that would lose tags."""
+    settings = cluster.settings.storage.used
+    wanted = settings.place()
     with cluster.admin as admin:
         seen = place_in(admin.storage_settings())
         decision = choose_storage_step(seen, wanted, repositories=len(admin.repositories()))
         get_run_logger().info("%s", decision)
-        if decision.action is Action.CONFIGURE:
-            admin.set_s3_storage(_with_keys(cluster))
+        if decision.action is Action.CONFIGURE and isinstance(settings, S3Settings):
+            admin.set_s3_storage(_with_keys(settings))
             seen = place_in(admin.storage_settings())
-    if seen != wanted:
-        raise MismatchError(
-            "storage", f"the registry took {wanted} and shows {seen}", "look at System > Storage in its UI"
-        )
+            if seen != wanted:
+                what = f"the registry took {wanted} and shows {seen}"
+                raise MismatchError("storage", what, "look at System > Storage in its UI")
     return decision
 
 
-def _with_keys(cluster: ClusterConnection) -> S3StorageSettings:
+def _with_keys(s3: S3Settings) -> S3StorageSettings:
     """Return the bucket with its keys; without keys the registry's nodes use their instance role."""
-    s3 = cluster.settings.storage.s3
     return S3StorageSettings(
         bucket=s3.bucket,
         region=s3.region,

@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import SecretStr
 
 from blocks.cluster import RegistryCluster
-from runbook.domain.commands import BackupSpec, InstallSpec, JoinSpec, RestoreSpec
+from runbook.domain.commands import BackupSpec, InstallSpec, JoinSpec, RestoreSpec, StorageChoice
 from runbook.domain.errors import ForeignFileError, RefusedError, RunbookError
 from runbook.domain.health import ClusterSeen, Replica
 from runbook.domain.topology import NodeSpec
@@ -41,9 +41,11 @@ class FakeBootstrapper:
         self.failure: RefusedError | None = None
         self.destroyed: list[str] = []
         self.loaded = b""
+        self.storage: StorageChoice | None = None  # what a restore or an install was told of it
         self.leaves_behind = False
 
     def install(self, spec: InstallSpec) -> InstallResult:
+        self.storage = spec.storage
         return InstallResult(self._cluster.add(spec.node).replica_id, ())
 
     def join(self, spec: JoinSpec) -> JoinResult:
@@ -58,6 +60,7 @@ class FakeBootstrapper:
         self._cluster.replicas = [r for r in self._cluster.replicas if r.replica_id != replica_id]
 
     def restore(self, spec: RestoreSpec, source: Source) -> None:
+        self.storage = spec.storage
         while data := source.read(1 << 16):
             self.loaded += data
         replica = self._cluster.add(spec.node)

@@ -2,17 +2,19 @@
 
 import os
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from runbook.domain.health import Replica
+from runbook.remote.machine import LocalCommand, LocalMachine
 from runbook.remote.transport import Completed
 
 _DOCKER = """#!/bin/sh
 set -eu
 case "$1 $2" in
   "volume create") mkdir -p "$NODE/volumes/$3"; echo "$3" ;;
-  "volume inspect") ls -d "$NODE/volumes/$5" ;;
+  "volume inspect") case "$4" in *.Name*) printf '%s ' "$5" ;; esac; ls -d "$NODE/volumes/$5" ;;
+  "volume ls") ls "$NODE/volumes" ;;
   "stop --time") shift 3; for name; do test -e "$NODE/running/$name"; rm "$NODE/running/$name"; done ;;
   *) echo "docker $*: not known here" >&2; exit 2 ;;
 esac
@@ -51,6 +53,9 @@ class LocalNode:
         """Content of every file in a volume."""
         volumes = self.folder / "volumes"
         return {str(p.relative_to(volumes)): p.read_text() for p in volumes.rglob("*") if p.is_file()}
+
+    def start(self, argv: Sequence[str], *, on_stderr: Callable[[str], None]) -> LocalCommand:
+        return LocalMachine().start(argv, on_stderr=on_stderr)
 
     def run(self, argv: Sequence[str], *, stdin: bytes = b"", timeout: float = 60) -> Completed:
         environment = {"PATH": f"{self.folder}/bin:{os.environ['PATH']}", "NODE": str(self.folder)}

@@ -22,6 +22,9 @@ class MemoryStorage:
         for path, data in sorted(self.objects.items()):
             yield StoredObject(path, len(data), _etag(data))
 
+    def is_empty(self) -> bool:
+        return not self.objects
+
     def open(self, path: str) -> BinaryIO:
         if path not in self.objects:
             raise NotThereError(path, "it is not there", "push it again")

@@ -4,6 +4,8 @@ import hashlib
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import given
+from hypothesis.strategies import integers
 
 from runbook.remote.s3_stream import S3Stream
 from runbook.remote.s3_upload import MEBIBYTE, PartPlan, S3Writer
@@ -23,6 +25,22 @@ def test_parts_double_after_each_fifth_of_the_permitted_number() -> None:
     sizes = [plan.size_of(number) // MEBIBYTE for number in (1, 2000, 2001, 4001, 10_000)]
     assert sizes == [16, 16, 32, 64, 256]
     assert sum(plan.size_of(number) for number in range(1, 10_001)) > 900 * 1024**3
+
+
+@given(integers(1, 10_000))
+def test_parts_never_shrink_and_all_permitted_ones_hold_far_more_than_the_first_size_alone(
+    max_parts: int,
+) -> None:
+    plan = PartPlan(max_parts=max_parts)
+    sizes = [plan.size_of(number) for number in range(1, max_parts + 1)]
+    assert sizes == sorted(sizes) and sizes[0] == plan.first_size
+    assert sizes[-1] <= 5 * 1024**3  # the most that S3 takes as one part
+    assert sum(sizes) >= max_parts * plan.first_size * (6 if max_parts >= 100 else 1)
+
+
+def test_a_provider_of_a_thousand_parts_takes_a_stream_beyond_78_gib() -> None:
+    plan = PartPlan(max_parts=1000)
+    assert sum(plan.size_of(number) for number in range(1, 1001)) > 78 * 1024**3
 
 
 def test_a_long_stream_arrives_whole_in_growing_parts(endpoint: Endpoint) -> None:

@@ -213,3 +213,18 @@ def test_an_object_too_large_for_one_request_is_copied_in_parts(endpoint: Endpoi
     copied = ServerSideCopier(storage, vault, part=mebibytes).copy(Wanted("large", "copy", len(data)))
     assert vault.get_bytes("copy") == data
     assert copied.etag.endswith("-3")
+
+
+def test_between_two_providers_bytes_are_streamed_and_hashed_both_ways(endpoint: Endpoint) -> None:
+    storage = fill(new_storage(endpoint), TREE)
+    with s3_endpoint() as other:
+        client = other.count(connect(other.settings))
+        vault = S3Vault(client, other.new_bucket())
+        taken = take_pass(storage, vault, "prod")
+        blobs = [entry for entry in taken.index if entry.held is Held.BLOB]
+        assert all(entry.sha256 in entry.key for entry in blobs) and taken.findings == []
+        target = new_storage(endpoint)
+        round_trip(taken, vault, target)
+        assert (content(target), "CopyObject" in other.requests) == (TREE, False)
+        second = take_pass(storage, vault, "prod")
+        assert (second.copied, second.fetched) == (0, 0)

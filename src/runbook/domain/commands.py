@@ -137,12 +137,7 @@ def make_restore_command(access: ControlPlaneFlags, spec: RestoreSpec, version: 
 
     Refuses the NFS flag where the vendor's releases erase every tag with it.
     """
-    if spec.storage.kind is StorageKind.NFS and restore_over_nfs_erases_tags(version):
-        raise RefusedError(
-            spec.node,
-            f"restore with an NFS URL erases every tag in version {version}",
-            "make a volume on that NFS share on each node, name it as storage of kind volume, then rerun",
-        )
+    refuse_lossy_storage(spec.node, spec.storage, version)
     default = spec.storage.kind is StorageKind.DEFAULT and needs_storage_flag(version)
     return (
         "restore",
@@ -153,6 +148,16 @@ def make_restore_command(access: ControlPlaneFlags, spec: RestoreSpec, version: 
         *(("--dtr-use-default-storage",) if default else _storage(spec.storage)),
         *_ports(spec.ports),
     )
+
+
+def refuse_lossy_storage(where: str, storage: StorageChoice, version: Version) -> None:
+    """Return if a restore onto this storage keeps what it restores, else RefusedError."""
+    if storage.kind is StorageKind.NFS and restore_over_nfs_erases_tags(version):
+        raise RefusedError(
+            where,
+            f"restore with an NFS URL erases every tag in version {version}",
+            "ask the vendor for the way over a volume on that share; this runbook does not go it",
+        )
 
 
 def make_destroy_command(access: ControlPlaneFlags, replica_id: str, version: Version) -> Arguments:

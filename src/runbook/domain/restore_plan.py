@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from runbook.domain.errors import RefusedError
-from runbook.domain.health import ClusterSeen
+from runbook.domain.health import ClusterSeen, Replica
 from runbook.domain.plans import Action, Plan, Step
 from runbook.domain.recovery import Manifest
 from runbook.domain.topology import NodeSpec
@@ -49,8 +49,8 @@ def choose_restore(seen: ClusterSeen, point: Manifest, node: str) -> Step:
     """Return the step that brings the metadata back; a replica that was just restored is kept."""
     if any(replica.replica_id == point.replica_id for replica in seen.healthy):
         return Step(Action.KEEP, node, f"replica {point.replica_id}", "it is restored and healthy")
-    if seen.replicas:
-        left = seen.replicas[0]
+    left = next((replica for replica in seen.replicas if not _holds_images_alone(replica, point)), None)
+    if left:
         raise RefusedError(
             left.node,
             f"replica {left.replica_id} is still there: {left.why_not_healthy}",
@@ -59,6 +59,12 @@ def choose_restore(seen: ClusterSeen, point: Manifest, node: str) -> Step:
     return Step(
         Action.RESTORE_METADATA, node, f"replica {point.replica_id}", f"from recovery point {point.id}"
     )
+
+
+def _holds_images_alone(replica: Replica, point: Manifest) -> bool:
+    """Tell whether this is the point's replica of which no more is there than the volume with its images."""
+    images = f"dtr-registry-{point.replica_id}"
+    return replica.replica_id == point.replica_id and not replica.services and replica.volumes == (images,)
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,16 @@ class S3Place:
         return f"s3://{self.bucket}/{self.root_directory.strip('/')}".rstrip("/")
 
 
+@dataclass(frozen=True)
+class FilesPlace:
+    """A share or a volume; the bootstrapper mounts it, no setting of the registry names it."""
+
+    location: str
+
+    def __str__(self) -> str:
+        return self.location
+
+
 def place_in(document: Mapping[str, Any]) -> S3Place | None:
     """Return the bucket that a storage document of the registry names, None if it names another kind."""
     s3 = (document.get("storage") or {}).get("s3")
@@ -34,7 +44,7 @@ def place_in(document: Mapping[str, Any]) -> S3Place | None:
     )
 
 
-def choose_storage_step(seen: S3Place | None, wanted: S3Place, *, repositories: int) -> Step:
+def choose_storage_step(seen: S3Place | None, wanted: S3Place | FilesPlace, *, repositories: int) -> Step:
     """Return the step that brings the registry's storage to `wanted`; `seen` is None for another kind.
 
     Refuses once there are repositories: by version, a switch erases every tag or demands an exact copy of
@@ -42,6 +52,8 @@ def choose_storage_step(seen: S3Place | None, wanted: S3Place, *, repositories: 
     """
     if seen == wanted:
         return Step(Action.KEEP, str(wanted), "storage settings", "the registry uses it already")
+    if isinstance(wanted, FilesPlace):
+        return _keep_files(seen, wanted)
     if repositories:
         raise RefusedError(
             "storage",
@@ -51,4 +63,14 @@ def choose_storage_step(seen: S3Place | None, wanted: S3Place, *, repositories: 
         )
     return Step(
         Action.CONFIGURE, str(wanted), "storage settings", "the registry is empty and uses another storage"
+    )
+
+
+def _keep_files(seen: S3Place | None, wanted: FilesPlace) -> Step:
+    if seen is None:
+        return Step(Action.KEEP, str(wanted), "storage settings", "the bootstrapper mounts it")
+    raise RefusedError(
+        "storage",
+        f"the registry keeps images in {seen}, the cluster file names {wanted}",
+        "correct the cluster file; moving images to another storage is a migration of its own",
     )

@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import Protocol, Self
 
 from runbook.remote.copying import Copied, Copier, Wanted
+from runbook.remote.patience import patiently
 
 
 class BulkCopier(Protocol):
@@ -38,7 +39,7 @@ class PooledCopier:
 
     def submit(self, wanted: Wanted) -> "Future[Copied]":
         """Have a thread copy it."""
-        return self._pool.submit(self._copier.copy, wanted)
+        return self._pool.submit(patiently, self._copier.copy, wanted)
 
     def flush(self) -> None:
         """Do nothing: threads wait for nobody."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, BinaryIO, Protocol, TypeGuard
 
 from runbook.domain.errors import MismatchError
+from runbook.remote.pace import Pace, unlimited
 from runbook.remote.s3 import ForbiddenError, s3_errors
 from runbook.remote.vault import AlreadyThereError, ChangedError, VaultWriter
 
@@ -74,9 +75,9 @@ class InBucket(Protocol):
         """Return the key in the bucket."""
 
 
-def copier_between(source: Readable, target: Writable) -> Copier:
-    """Return the cheapest way to copy from `source` to `target`."""
-    streamed = StreamedCopier(source, target)
+def copier_between(source: Readable, target: Writable, pace: Pace = unlimited) -> Copier:
+    """Return the cheapest way to copy from `source` to `target`; `pace` is that of bytes which are streamed."""
+    streamed = StreamedCopier(source, target, pace)
     if _in_bucket(source) and _in_bucket(target) and _one_server(source, target):
         return CheapestCopier(ServerSideCopier(source, target), streamed)
     return streamed
@@ -98,25 +99,32 @@ def is_md5(etag: str) -> bool:
 class StreamedCopier:
     """Reads here, hashes, writes there."""
 
-    def __init__(self, source: Readable, target: Writable) -> None:
-        """Copy from `source` to `target`."""
-        self._source, self._target = source, target
+    def __init__(self, source: Readable, target: Writable, pace: Pace = unlimited) -> None:
+        """Copy from `source` to `target`, no faster than `pace`."""
+        self._source, self._target, self._pace = source, target, pace
 
     def copy(self, wanted: Wanted) -> Copied:
         """Copy in constant memory; nothing is committed unless size and digest are right."""
         with self._source.open(wanted.source) as stream:
-            return carry(wanted, stream, self._target)
+            return carry(wanted, stream, self._target, self._pace)
 
 
-def carry(wanted: Wanted, stream: BinaryIO, target: Writable) -> Copied:
+def carry(wanted: Wanted, stream: BinaryIO, target: Writable, pace: Pace = unlimited) -> Copied:
     """Store the stream as the object that is wanted, hashed on its way; else raise and leave nothing."""
-    digest = hashlib.sha256()
     with target.writer(wanted.target) as sink:
-        while data := stream.read(CHUNK):
-            digest.update(data)
-            sink.write(data)
-        check_copied(f"{target.where}/{wanted.target}", wanted, sink.size, digest.hexdigest())
-    return Copied(sink.etag, digest.hexdigest())
+        sha256 = pour(wanted, stream, sink, f"{target.where}/{wanted.target}", pace)
+    return Copied(sink.etag, sha256)
+
+
+def pour(wanted: Wanted, stream: BinaryIO, sink: VaultWriter, where: str, pace: Pace = unlimited) -> str:
+    """Return the digest of what went into `sink`, in constant memory; raise if it is not what is wanted."""
+    digest = hashlib.sha256()
+    while data := stream.read(CHUNK):
+        digest.update(data)
+        sink.write(data)
+        pace(len(data))
+    check_copied(where, wanted, sink.size, digest.hexdigest())
+    return digest.hexdigest()
 
 
 def check_copied(where: str, wanted: Wanted, size: int, sha256: str) -> None:

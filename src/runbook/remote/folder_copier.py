@@ -8,6 +8,7 @@ from typing import Self
 
 from runbook.remote.bulk import pass_on
 from runbook.remote.copying import CHUNK, Copied, Wanted, check_copied
+from runbook.remote.pace import Pace
 from runbook.remote.storage_tree import FolderStorage
 from runbook.remote.vault_batch import VaultBatch
 from runbook.remote.vault_file import FileVault
@@ -19,9 +20,9 @@ _MOST_THREADS = 4  # more only wait for each other
 class FolderCopier:
     """Reads, hashes and writes files in a few threads; a VaultBatch makes them objects."""
 
-    def __init__(self, storage: FolderStorage, vault: FileVault, workers: int) -> None:
-        """Copy from `storage` to `vault`."""
-        self._storage, self._where = storage, vault.where
+    def __init__(self, storage: FolderStorage, vault: FileVault, workers: int, pace: Pace) -> None:
+        """Copy from `storage` to `vault`, no faster than `pace`."""
+        self._storage, self._where, self._pace = storage, vault.where, pace
         self._batch = VaultBatch(vault)
         self._pool = ThreadPoolExecutor(min(workers, _MOST_THREADS), "copy-files")
         self._next: list[tuple[Wanted, Future[Copied]]] = []
@@ -81,4 +82,5 @@ class FolderCopier:
             while view:
                 view = view[os.write(target, view) :]
             size += len(data)
+            self._pace(len(data))
         return size, digest.hexdigest()

@@ -24,16 +24,19 @@ from botocore.utils import parse_timestamp
 from pydantic import SecretStr
 
 from runbook.domain.errors import InvalidConfigError, RefusedError, RunbookError, UnreachableError
+from runbook.remote.patience import ThrottledError, patiently
 from runbook.remote.vault import AlreadyThereError, NotThereError
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_s3.type_defs import ObjectTypeDef
 
-CONNECTIONS = 32
+CONNECTIONS = 72  # the most copies at once, and what lists and uploads beside them
 _MISSING = {"NoSuchKey", "404", "NotFound"}
 _CONFLICT = {"PreconditionFailed", "ConditionalRequestConflict", "412", "409"}
-_TRY_AGAIN = {"SlowDown", "RequestTimeout", "InternalError", "ServiceUnavailable", "ThrottlingException"}
+_SLOWER = {"SlowDown", "ThrottlingException"}
+_TRY_AGAIN = {"RequestTimeout", "InternalError", *_SLOWER}
+_THROTTLED = (429, 503)
 _FORBIDDEN = 403
 _SERVER_ERROR = 500
 _UNREACHABLE = (BotoConnectionError, HTTPClientError, ConnectionClosedError, IncompleteReadError)
@@ -114,10 +117,10 @@ def list_prefix(client: "S3Client", bucket: str, prefix: str) -> Iterator["Objec
             return client.list_objects_v2(Bucket=bucket, Prefix=prefix, **options)
 
     with ThreadPoolExecutor(1, "s3-list") as ahead:
-        answer = page(None)
+        answer = patiently(page, None)
         while True:
             token = answer.get("NextContinuationToken") if answer.get("IsTruncated") else None
-            following = ahead.submit(page, token) if token else None
+            following = ahead.submit(patiently, page, token) if token else None
             yield from answer.get("Contents", ())
             if following is None:
                 return
@@ -145,8 +148,11 @@ def _from_answer(where: str, exc: ClientError) -> RunbookError:
         return NotThereError(where, "there is no such object", "run `runbook points list`")
     if code in _CONFLICT:
         return AlreadyThereError(where, "it exists and is write-once", "choose another name")
-    if status >= _SERVER_ERROR or code in _TRY_AGAIN:
-        return UnreachableError(where, message, "wait for the S3 service to recover, then rerun")
+    if status >= _SERVER_ERROR or status in _THROTTLED or code in _TRY_AGAIN:
+        throttled = status in _THROTTLED or code in _SLOWER
+        return (ThrottledError if throttled else UnreachableError)(
+            where, message, "wait for the S3 service to recover, then rerun"
+        )
     if code == "NoSuchBucket":
         return RefusedError(where, "the bucket does not exist", "make the bucket or correct its name")
     if status == _FORBIDDEN:

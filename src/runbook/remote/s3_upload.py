@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, cast
 
+from runbook.domain.errors import RefusedError
+from runbook.remote.patience import patiently
 from runbook.remote.s3 import s3_errors
 
 if TYPE_CHECKING:
@@ -91,11 +93,16 @@ class S3Writer:
             with s3_errors(self._where):
                 answer = self._client.create_multipart_upload(Bucket=self._bucket, Key=self._key)
             self._upload_id = answer["UploadId"]
+        if self._started == self._plan.max_parts:
+            what = f"after {self.size} bytes all of {self._plan.max_parts} permitted parts are used"
+            raise RefusedError(
+                self._where, what, "raise vault.limits.max_parts, if the provider permits more"
+            )
         body, self._buffer = self._buffer, bytearray()
         self._started += 1
         while self._flying and sum(size for size, _ in self._flying) + len(body) > self._plan.in_flight:
             self._collect()
-        self._flying.append((len(body), self._pool.submit(self._upload, self._started, body)))
+        self._flying.append((len(body), self._pool.submit(patiently, self._upload, self._started, body)))
 
     def _upload(self, number: int, body: bytearray) -> "CompletedPartTypeDef":
         with s3_errors(self._where):

@@ -16,14 +16,19 @@ for volume in "$@"; do
   find "$source" -mindepth 1 -maxdepth 1 -exec mv -t "$target/$volume" {} +
 done
 """
+_SHARE = "dtr-registry-nfs-"
 STOP_AND_MOVE_WITHIN = 300.0
 
 
 def set_aside(connection: SshConnection, replica: Replica, stamp: str) -> str:
-    """Stop the replica, move the content of its volumes into one new volume and return that volume's name."""
+    """Stop the replica, move the content of its volumes into one new volume and return that volume's name.
+
+    A share is not moved: it is no replica's own, and removing the volume that mounts it deletes nothing.
+    """
     name = f"set-aside-{replica.replica_id}-{stamp}"
     containers = " ".join(f"dtr-{service}-{replica.replica_id}" for service in replica.services)
-    command = ["sh", "-c", _PROGRAM, "set-aside", name, containers, *replica.volumes]
+    volumes = [volume for volume in replica.volumes if not volume.startswith(_SHARE)]
+    command = ["sh", "-c", _PROGRAM, "set-aside", name, containers, *volumes]
     done = connection.run(command, timeout=STOP_AND_MOVE_WITHIN)
     if done.status:
         said = done.stderr.decode(errors="replace").strip()

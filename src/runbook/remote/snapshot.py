@@ -34,6 +34,7 @@ from runbook.remote.bulk_choice import bulk_between
 from runbook.remote.copy_limits import CopyLimits
 from runbook.remote.copying import CHUNK, Copied, Wanted, copier_between
 from runbook.remote.image_index import ImageIndex
+from runbook.remote.patience import patiently
 from runbook.remote.storage import Storage
 from runbook.remote.vault import AlreadyThereError, ChangedError, NotThereError, Vault, VaultObject
 
@@ -126,7 +127,7 @@ class _Pass:
     ) -> None:
         self._storage, self._vault, self._cluster = ends
         self._pool, self._bulk, self._limits = pool, bulk, limits
-        self._single = copier_between(self._storage, self._vault)
+        self._single = copier_between(self._storage, self._vault, limits.pace)
         self._slots: deque[_Slot] = deque()
         self._tag: _TagFolder | None = None
         self._say_at = time.monotonic() + SAY_EVERY
@@ -212,21 +213,25 @@ class _Pass:
     def _fetch(self, seen: StoredObject) -> _Done:
         """Keep an object whose content follows from nothing: in the index if it is small, else as a blob."""
         try:
-            with closing(self._storage.open(seen.path)) as stream:
-                if seen.size <= INLINE_LIMIT:
-                    return _Done(_inline(seen, stream.read()), fetched=1)
-                digest = _digest(stream.read)
+            data = patiently(self._read, seen)
         except NotThereError:
             return _Done(finding=f"{seen.path} vanished between its listing and its copy")
-        key = blob_key(digest)
+        if isinstance(data, bytes):
+            return _Done(_inline(seen, data), fetched=1)
+        key = blob_key(data)
         if self._vault.head(f"{self._cluster}/{key}") is None:
             return self._copy(seen, key)
         return _Done(IndexEntry(seen.path, seen.size, seen.etag, Held.BLOB, key), fetched=1)
 
+    def _read(self, seen: StoredObject) -> bytes | str:
+        """Return a small object's content, a large one's digest."""
+        with closing(self._storage.open(seen.path)) as stream:
+            return stream.read() if seen.size <= INLINE_LIMIT else _digest(stream.read)
+
     def _copy(self, seen: StoredObject, key: str) -> _Done:
         copying: Future[Copied] = Future()
         try:
-            copying.set_result(self._single.copy(self._wanted(seen, key)))
+            copying.set_result(patiently(self._single.copy, self._wanted(seen, key)))
         except RunbookError as exc:
             copying.set_exception(exc)
         return _Flying(seen, key, copying, self._vault).result()

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -11,7 +11,10 @@ from runbook.domain.image_index import Held, IndexEntry
 from runbook.domain.snapshot import SortedLookup, StoredObject, UnsortedError, digest_of_key
 from runbook.remote.copy_limits import CopyLimits
 from runbook.remote.copying import Copier, Wanted, copier_between, is_md5
-from runbook.remote.storage import ObjectStorage
+from runbook.remote.patience import patiently
+from runbook.remote.storage import ObjectStorage, Storage
+from runbook.remote.storage_tree import TreeStorage
+from runbook.remote.tree_filler import fill_tree
 from runbook.remote.vault import NotThereError, Vault
 
 
@@ -29,61 +32,69 @@ def restore_blobs(
     index: Iterable[IndexEntry],
     vault: Vault,
     cluster: str,
-    storage: ObjectStorage,
+    storage: ObjectStorage | TreeStorage,
     limits: CopyLimits | None = None,
 ) -> RestoreResult:
-    """Leave every object of the index in the storage; a second run writes nothing."""
-    limits = limits or CopyLimits()
-    with ThreadPoolExecutor(limits.workers, "restore") as pool:
-        try:
-            return _restore(index, _Writer(vault, cluster, storage), pool, limits.window)
-        except UnsortedError as exc:
-            raise RefusedError(storage.where, str(exc), "use a storage that lists in byte order") from exc
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
+    """Leave every object of the index in the storage; a second run writes nothing.
+
+    Among files, it writes the small ones of unknown kind again, whose content no listing proves.
+    """
+    limits, result = limits or CopyLimits(), RestoreResult()
+    missing = _missing(index, storage, result)
+    try:
+        if isinstance(storage, TreeStorage):
+            written = fill_tree(((e, _content(e, cluster)) for e in missing), vault, storage, limits)
+        else:
+            written = _fill(missing, _Writer(vault, cluster, storage, limits), limits)
+        for entry in written:
+            _note(result, entry)
+    except UnsortedError as exc:
+        raise RefusedError(storage.where, str(exc), "use a storage that lists in byte order") from exc
+    except NotThereError as exc:
+        what = "it is named by the recovery point and not in the vault"
+        raise MismatchError(exc.where, what, "choose another recovery point") from exc
+    return result
 
 
 class _Writer:
     """Writes one object of the index into the storage."""
 
-    def __init__(self, vault: Vault, cluster: str, storage: ObjectStorage) -> None:
-        self._vault, self._cluster, self.storage = vault, cluster, storage
-        self._copier: Copier = copier_between(vault, storage)
+    def __init__(self, vault: Vault, cluster: str, storage: ObjectStorage, limits: CopyLimits) -> None:
+        self._cluster, self._storage = cluster, storage
+        self._copier: Copier = copier_between(vault, storage, limits.pace)
 
     def write(self, entry: IndexEntry) -> IndexEntry:
-        if entry.held is Held.BLOB:
-            self._copy(entry)
+        content = _content(entry, self._cluster)
+        if isinstance(content, Wanted):
+            patiently(self._copier.copy, content)
         else:
-            self.storage.put_bytes(entry.path, _content(entry))
+            patiently(self._storage.put_bytes, entry.path, content)
         return entry
 
-    def _copy(self, entry: IndexEntry) -> None:
-        key = f"{self._cluster}/{entry.key}"
-        wanted = Wanted(key, entry.path, entry.size, entry.kept, digest_of_key(entry.key))
-        try:
-            self._copier.copy(wanted)
-        except NotThereError as exc:
-            what = "it is named by the recovery point and not in the vault"
-            raise MismatchError(f"{self._vault.where}/{key}", what, "choose another recovery point") from exc
 
-
-def _restore(
-    index: Iterable[IndexEntry], writer: _Writer, pool: ThreadPoolExecutor, window: int
-) -> RestoreResult:
-    result = RestoreResult()
-    present = SortedLookup(writer.storage.list_objects(), lambda seen: seen.path)
-    flying: deque[Future[IndexEntry]] = deque()
+def _missing(index: Iterable[IndexEntry], storage: Storage, result: RestoreResult) -> Iterator[IndexEntry]:
+    present = SortedLookup(storage.list_objects(), lambda seen: seen.path)
     for entry in index:
         if _is_there(entry, present.find(entry.path)):
             result.skipped += 1
-            continue
-        flying.append(pool.submit(writer.write, entry))
-        while len(flying) > window or (flying and flying[0].done()):
-            _note(result, flying.popleft().result())
-    while flying:
-        _note(result, flying.popleft().result())
-    return result
+        else:
+            yield entry
+
+
+def _fill(missing: Iterable[IndexEntry], writer: _Writer, limits: CopyLimits) -> Iterator[IndexEntry]:
+    """Write the objects by several threads, and yield each when it is there."""
+    flying: deque[Future[IndexEntry]] = deque()
+    with ThreadPoolExecutor(limits.workers, "restore") as pool:
+        try:
+            for entry in missing:
+                flying.append(pool.submit(writer.write, entry))
+                while len(flying) > limits.window or (flying and flying[0].done()):
+                    yield flying.popleft().result()
+            while flying:
+                yield flying.popleft().result()
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
 
 
 def _note(result: RestoreResult, entry: IndexEntry) -> None:
@@ -99,10 +110,15 @@ def _is_there(entry: IndexEntry, seen: StoredObject | None) -> bool:
     if seen is None or seen.size != entry.size:
         return False
     if entry.held is not Held.BLOB:
-        return seen.etag == hashlib.md5(_content(entry), usedforsecurity=False).hexdigest()
+        content = entry.target.encode() if entry.held is Held.LINK else entry.data
+        return seen.etag == hashlib.md5(content, usedforsecurity=False).hexdigest()
     known = {etag for etag in (entry.etag, entry.kept) if is_md5(etag)}
     return not is_md5(seen.etag) or not known or seen.etag in known
 
 
-def _content(entry: IndexEntry) -> bytes:
+def _content(entry: IndexEntry, cluster: str) -> Wanted | bytes:
+    """Return the bytes that the index knows, else where they are in the vault."""
+    if entry.held is Held.BLOB:
+        key = f"{cluster}/{entry.key}"
+        return Wanted(key, entry.path, entry.size, entry.kept, digest_of_key(entry.key))
     return entry.target.encode() if entry.held is Held.LINK else entry.data

@@ -27,6 +27,9 @@ class Storage(Protocol):
     def open(self, path: str) -> BinaryIO:
         """Return the object as a stream that the caller closes, or raise NotThereError."""
 
+    def is_empty(self) -> bool:
+        """Tell whether no object is there."""
+
 
 class ObjectStorage(Storage, Protocol):
     """A storage that a restore fills object by object."""
@@ -57,6 +60,10 @@ class S3Storage:
         cut = len(self.root)
         for seen in list_prefix(self.client, self.bucket, self.root):
             yield StoredObject(seen["Key"][cut:], seen["Size"], seen["ETag"].strip('"'))
+
+    def is_empty(self) -> bool:
+        """Tell whether no object is there."""
+        return next(self.list_objects(), None) is None
 
     def open(self, path: str) -> BinaryIO:
         """Return the object as a stream."""

@@ -3,7 +3,6 @@
 import io
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from functools import cached_property
 from pathlib import Path
 from typing import BinaryIO, cast
 
@@ -30,9 +29,9 @@ class TreeStorage:
         """Where commands run, connected anew if the connection was lost."""
         return self._machine()
 
-    @cached_property
+    @property
     def root(self) -> str:
-        """The folder that holds the registry's tree."""
+        """The folder that holds the registry's tree, as it is now."""
         return self._root()
 
     def list_objects(self) -> Iterator[StoredObject]:

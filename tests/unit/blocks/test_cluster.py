@@ -108,6 +108,7 @@ def test_without_keys_the_machines_own_credentials_are_used(tmp_path: Path) -> N
             del place["access_key"], place["secret_key"]
 
     settings = RegistryCluster.from_file(change(tmp_path, strip)).settings
+    assert settings.storage.s3
     for access in (settings.storage.s3, settings.vault):
         reached = access.reached_in("eu-west-1")
         assert (reached.access_key, reached.secret_key) == (None, None)

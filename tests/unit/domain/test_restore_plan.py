@@ -6,7 +6,7 @@ import pytest
 from runbook.domain.errors import RefusedError
 from runbook.domain.health import Replica
 from runbook.domain.plans import Action
-from runbook.domain.restore_plan import NAMED, Loss, Verified, choose_node, plan_restore
+from runbook.domain.restore_plan import NAMED, Loss, Verified, choose_node, choose_restore, plan_restore
 from tests.fakes.clusters import IDS, cluster, dead, registry_nodes
 from tests.fakes.manifests import MANIFEST as SOUND
 
@@ -94,3 +94,15 @@ def test_images_that_will_be_lost_are_named_as_far_as_the_storage_shows_them() -
     assert one.endswith("2 blobs of later pushes; storage shows pushes to org/app:3.0, org/web")
     many = replace(LOSS, later=tuple(f"org/app{n}" for n in range(NAMED + 1))).sentence(TAKEN)
     assert many.endswith(f"org/app{NAMED - 1} and more")
+
+
+@pytest.mark.parametrize("others", [(), (f"dtr-ca-{IDS[0]}",)])
+def test_a_volume_into_which_images_were_just_brought_back_is_no_replica_in_the_way(
+    others: tuple[str, ...],
+) -> None:
+    left = replace(dead(1, services=False), volumes=(f"dtr-registry-{IDS[0]}", *others))
+    if others:
+        with pytest.raises(RefusedError, match="is still there"):
+            choose_restore(cluster(left), POINT, "dtr1")
+    else:
+        assert choose_restore(cluster(left), POINT, "dtr1").action is Action.RESTORE_METADATA

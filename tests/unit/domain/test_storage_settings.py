@@ -2,7 +2,7 @@ import pytest
 
 from runbook.domain.errors import RefusedError
 from runbook.domain.plans import Action
-from runbook.domain.storage_settings import S3Place, choose_storage_step, place_in
+from runbook.domain.storage_settings import FilesPlace, S3Place, choose_storage_step, place_in
 
 WANTED = S3Place("images", "eu-west-1")
 
@@ -30,3 +30,10 @@ def test_a_storage_document_names_its_bucket() -> None:
     }
     assert place_in(document) == WANTED
     assert place_in({"storage": {"filesystem": {"rootdirectory": "/storage"}}}) is None
+
+
+def test_a_share_or_a_volume_is_mounted_by_the_bootstrapper_and_nothing_is_set() -> None:
+    share = FilesPlace("nfs://nas/registry")
+    assert choose_storage_step(None, share, repositories=7).action is Action.KEEP
+    with pytest.raises(RefusedError, match="in s3://images, the cluster file names nfs://nas/registry"):
+        choose_storage_step(WANTED, share, repositories=0)

@@ -67,3 +67,10 @@ def test_a_replica_whose_data_cannot_be_moved_is_refused_and_nothing_is_deleted(
     with pytest.raises(RefusedError, match="could not be set aside: .*No such file"):
         moved(node, REPLICA, "20261122")  # it has a volume more than the node
     assert node.files == before
+
+
+def test_a_share_that_all_replicas_use_is_not_moved(node: LocalNode) -> None:
+    replica = replace(REPLICA, volumes=(*REPLICA.volumes, f"dtr-registry-nfs-{ONE}"))
+    node.hold(replica)
+    moved(node, replica, "20261122")
+    assert f"dtr-registry-nfs-{ONE}/data" in node.files

@@ -1,16 +1,21 @@
 import io
+import os
 import tarfile
+import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from blocks.connection import ClusterConnection
+from blocks.limits import SizeBandSettings
 from runbook.domain.disaster import Unfinished
 from runbook.domain.errors import InvalidConfigError, MismatchError, RefusedError
 from runbook.domain.metadata import expected_tables
 from runbook.domain.versions import parse_version
 from runbook.remote.encryption import generate_identity
 from runbook.remote.unfinished import note_begun, unfinished_restore
+from runbook.remote.vault_file import PARTIAL
 from tasks.recovery_points import Begun, begin_point, check_vault, stream_metadata
 from tests.fakes.cluster_connection import FakeCluster
 from tests.fakes.clusters import IDS, alive, dead
@@ -134,3 +139,23 @@ def test_a_point_that_is_not_proven_leaves_the_older_restore_on_record(cluster: 
     with pytest.raises(MismatchError):
         stream_metadata.fn(cluster, begin_point.fn(cluster))
     assert unfinished_restore(cluster.vault, "lab")
+
+
+def test_the_band_of_sizes_is_the_cluster_files(cluster: FakeCluster, begun: Begun) -> None:
+    cluster.bootstrapper.archive = archive_of()
+    shrunk = replace(begun, previous_size=10_000_000)
+    with pytest.raises(MismatchError, match=r"bytes, less than 0\.5 times the 10000000 bytes"):
+        stream_metadata.fn(cluster, shrunk)
+    cluster.settings.vault.size_band = SizeBandSettings(smallest=0)
+    assert stream_metadata.fn(cluster, shrunk).bytes_plain < 5_000_000
+
+
+def test_a_backup_clears_away_what_a_killed_one_left(cluster: FakeCluster) -> None:
+    cluster.replicas = [alive(1)]
+    partial = cluster.folder / PARTIAL
+    partial.mkdir(exist_ok=True)
+    for name, age in (("0a-1", 2 * 86400), ("0b-1", 60)):
+        (partial / name).touch()
+        os.utime(partial / name, (time.time() - age, time.time() - age))
+    begin_point.fn(cluster)
+    assert [file.name for file in partial.glob("0*")] == ["0b-1"]

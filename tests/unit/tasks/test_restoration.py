@@ -3,11 +3,14 @@ from pathlib import Path
 
 import pytest
 
+from blocks.storage import NfsSettings, StorageSettings, VolumeSettings
+from runbook.domain.commands import StorageChoice, StorageKind
 from runbook.domain.disaster import Unfinished
 from runbook.domain.errors import MismatchError, RefusedError
 from runbook.domain.plans import Action
 from runbook.domain.recovery import METADATA, Manifest, blobs_prefix, part_key
 from runbook.domain.restore_plan import Loss, Verified
+from runbook.domain.versions import Version
 from runbook.remote.unfinished import note_begun, unfinished_restore
 from tasks.restoration import (
     choose_point,
@@ -160,3 +163,35 @@ def test_a_restore_is_on_record_until_it_is_proven(cluster: FakeCluster, point: 
     note_begun(cluster.vault, "lab", Unfinished(point.id, point.replica_id))
     finish_restore.fn(cluster)
     assert unfinished_restore(cluster.vault, "lab") is None
+
+
+NFS = NfsSettings(url="nfs://nas/registry", path="/mnt/registry")
+
+
+def test_images_in_a_volume_are_restored_on_its_node_and_nowhere_else(
+    cluster: FakeCluster, point: Manifest
+) -> None:
+    cluster.settings.storage = StorageSettings(volume=VolumeSettings(node="dtr2"))
+    verified = verify_chosen.fn(cluster, point)
+    cluster.settings.replicas = 1
+    planned = plan_recovery.fn(cluster, verified, Loss(point.created, 0, 0))
+    assert (Action.RESTORE_METADATA, "dtr2") in {(step.action, step.where) for step in planned.steps}
+    cluster.unreachable = ("dtr2",)
+    with pytest.raises(RefusedError, match="dtr2: images are kept in a volume there, and it does not answer"):
+        plan_recovery.fn(cluster, verified, Loss(point.created, 0, 0))
+
+
+def test_a_restore_that_would_erase_every_tag_is_refused_when_it_is_planned(
+    cluster: FakeCluster, point: Manifest
+) -> None:
+    cluster.settings.storage = StorageSettings(nfs=NFS)
+    verified = verify_chosen.fn(cluster, point)
+    cluster.version = Version(2, 6, 3)
+    with pytest.raises(RefusedError, match=r"restore with an NFS URL erases every tag in version 2\.6\.3"):
+        plan_recovery.fn(cluster, verified, Loss(point.created, 0, 0))
+
+
+def test_the_bootstrapper_is_told_of_the_share(cluster: FakeCluster, point: Manifest) -> None:
+    cluster.settings.storage = StorageSettings(nfs=NFS)
+    restore_metadata.fn(cluster, point)
+    assert cluster.bootstrapper.storage == StorageChoice(StorageKind.NFS, NFS.url)

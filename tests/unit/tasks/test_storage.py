@@ -1,9 +1,13 @@
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from blocks.storage import NfsSettings, StorageSettings
+from runbook.domain.findings import Level
 from runbook.domain.plans import Action
-from tasks.storage import ensure_storage
+from runbook.remote.storage_tree import FolderStorage
+from tasks.storage import check_storage, ensure_storage
 from tests.fakes.cluster_connection import FakeCluster
 from tests.fakes.registry_server import registry_server
 
@@ -34,7 +38,23 @@ def test_without_keys_the_registry_is_given_none_and_uses_its_nodes_role(
     with_registry: FakeCluster,
 ) -> None:
     s3 = with_registry.settings.storage.s3
+    assert s3
     s3.access_key = s3.secret_key = None
     assert ensure_storage.fn(with_registry).action is Action.CONFIGURE
     assert stored(with_registry)["bucket"] == "msr-images"
     assert not stored(with_registry).keys() & {"accesskey", "secretkey"}
+
+
+def test_a_share_is_left_to_the_bootstrapper(with_registry: FakeCluster) -> None:
+    with_registry.settings.storage = StorageSettings(nfs=NfsSettings(url="nfs://nas/x", path="/mnt/x"))
+    assert ensure_storage.fn(with_registry).action is Action.KEEP
+    assert with_registry.server and with_registry.server.storage == {}
+
+
+def test_a_share_that_is_not_mounted_blocks(cluster: FakeCluster, tmp_path: Path) -> None:
+    cluster.storage = FolderStorage(tmp_path / "absent")  # type: ignore[assignment]  # the fake's is in memory
+    (finding,) = check_storage.fn(cluster)
+    assert (finding.level, finding.what) == (Level.BLOCKS, "there is no such folder")
+    (tmp_path / "absent").mkdir()
+    (finding,) = check_storage.fn(cluster)
+    assert finding.what == "is empty"

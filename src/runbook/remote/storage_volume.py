@@ -1,0 +1,60 @@
+"""The volume in which a single replica keeps its images, on its node."""
+
+import re
+from collections.abc import Callable, Iterator
+
+from runbook.domain.errors import RefusedError
+from runbook.domain.snapshot import StoredObject
+from runbook.remote.ssh import SshConnection
+from runbook.remote.storage_tree import TreeStorage
+
+_NAME = re.compile(r"dtr-registry-[0-9a-f]{12}")
+_PLACES = """
+docker volume ls --quiet --filter name=dtr-registry- | while IFS= read -r name; do
+  docker volume inspect --format '{{.Name}} {{.Mountpoint}}' "$name" || exit 1
+done
+"""
+
+
+class VolumeStorage(TreeStorage):
+    """The files of `dtr-registry-<replica id>`; nothing where there is no replica."""
+
+    def __init__(self, ssh: Callable[[], SshConnection], node: str) -> None:
+        """Look on `node` for the volume each time: a restore makes another."""
+        super().__init__(ssh, self._mountpoint, f"{node}:volume")
+        self._ssh, self._node = ssh, node
+
+    def list_objects(self) -> Iterator[StoredObject]:
+        """Yield every file in byte order of the paths; none where there is no volume."""
+        return super().list_objects() if self._volumes() else iter(())
+
+    def is_empty(self) -> bool:
+        """Tell whether no file is there."""
+        return not self._volumes() or super().is_empty()
+
+    def make(self, replica_id: str) -> None:
+        """Leave the volume of this replica on the node; one that is there is kept."""
+        self._run(("docker", "volume", "create", f"dtr-registry-{replica_id}"))
+
+    def _mountpoint(self) -> str:
+        volumes = self._volumes()
+        if len(volumes) != 1:
+            names = ", ".join(sorted(volumes)) or "none"
+            what = f"one volume of the registry's images must be there, there are: {names}"
+            raise RefusedError(
+                self._node, what, "correct storage.volume.node, or remove the volume of a dead replica"
+            )
+        return next(iter(volumes.values()))
+
+    def _volumes(self) -> dict[str, str]:
+        """Return the folder of each volume that holds images of a replica."""
+        lines = self._run(("sh", "-c", _PLACES)).decode().splitlines()
+        pairs = (line.split(" ", 1) for line in lines)
+        return {name: folder for name, folder in pairs if _NAME.fullmatch(name)}
+
+    def _run(self, argv: tuple[str, ...]) -> bytes:
+        done = self._ssh().run(argv)
+        if done.status:
+            said = done.stderr.decode(errors="replace").strip() or f"docker ended with {done.status}"
+            raise RefusedError(self._node, said, "see that its engine runs, then rerun")
+        return done.stdout
