@@ -42,6 +42,10 @@ class SyntheticStorage:
         """Return a blob."""
         return io.BytesIO(_BLOB)
 
+    def is_empty(self) -> bool:
+        """Tell that it holds something."""
+        return not self.blobs
+
     def put_bytes(self, path: str, data: bytes) -> str:
         """Refuse: a pass writes nothing into the storage."""
         raise NotImplementedError
