@@ -18,6 +18,7 @@ class Action(StrEnum):
     DESTROY = "destroy"
     RESTORE_IMAGES = "restore images"
     RESTORE_METADATA = "restore metadata"
+    REMOVE = "remove"
     VERIFY = "verify"
 
 

@@ -92,6 +92,7 @@ class RecoveryPoint:
     id: str
     manifest: Manifest | None
     problem: str | None = None
+    finished: bool = True  # False: it has no manifest, so a run died, or is still writing it
 
     @property
     def verified(self) -> bool:

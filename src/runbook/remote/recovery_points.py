@@ -53,7 +53,7 @@ def list_points(vault: Vault, cluster: str) -> tuple[RecoveryPoint, ...]:
 
 def _point(vault: Vault, cluster: str, identifier: str, has_manifest: bool) -> RecoveryPoint:
     if not has_manifest:
-        return RecoveryPoint(identifier, None, "it was never finished: it has no manifest")
+        return RecoveryPoint(identifier, None, "it was never finished: it has no manifest", finished=False)
     try:
         return RecoveryPoint(identifier, load_point(vault, cluster, identifier))
     except (MismatchError, RefusedError) as exc:
