@@ -3,7 +3,7 @@
 import os
 import sys
 
-from bench import folder, images, listing, metadata
+from bench import folder, images, listing, metadata, retention
 from bench.place import RESULTS, place_for
 from bench.programs import ensure_programs, facts
 from bench.results import Row, as_table, write_json
@@ -16,6 +16,7 @@ GROUPS = {
     "folder": folder.measure,
     "metadata": metadata.measure,
     "listing": listing.measure,
+    "retention": retention.measure,
 }
 
 

@@ -1,6 +1,8 @@
 """Where a run keeps its things: a folder that is gone afterwards."""
 
+import fcntl
 import itertools
+import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,6 +13,7 @@ from pydantic import SecretStr
 
 from bench.sizes import Sizes
 from lab.paths import VAR
+from runbook.domain.errors import RefusedError
 from runbook.remote.encryption import generate_identity
 
 FOLDER = VAR / "bench"
@@ -50,10 +53,25 @@ class Place:
 
 @contextmanager
 def place_for(sizes: Sizes) -> Iterator[Place]:
-    """Begin with an empty folder and leave none."""
-    shutil.rmtree(FOLDER, ignore_errors=True)
-    FOLDER.mkdir(parents=True)
-    try:
-        yield Place(FOLDER, sizes, *generate_identity())
-    finally:
+    """Begin with an empty folder and leave none; RefusedError while another run has it."""
+    with _alone():
         shutil.rmtree(FOLDER, ignore_errors=True)
+        FOLDER.mkdir()
+        try:
+            yield Place(FOLDER, sizes, *generate_identity())
+        finally:
+            shutil.rmtree(FOLDER, ignore_errors=True)
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    """Keep other runs of this checkout out; the lock is on a folder, so it leaves no file."""
+    VAR.mkdir(exist_ok=True)
+    folder = os.open(VAR, os.O_RDONLY)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    except BlockingIOError as exc:
+        raise RefusedError("bench", "another run measures here now", "wait for its end, then rerun") from exc
+    finally:
+        os.close(folder)
