@@ -15,7 +15,7 @@ from pathlib import Path
 from bench.place import Place
 from bench.programs import path_of
 from bench.results import FASTER, Row
-from bench.running import Took, run, run_ours
+from bench.running import Took, run, run_ours, with_start
 from lab.progress import say
 from runbook.domain.errors import MismatchError
 
@@ -39,22 +39,24 @@ def measure(place: Place) -> Iterator[Row]:
         yield from _rows(f"verify full of {size:.1f} GiB", _in_turn(verifying))
 
 
-def _in_turn(sides: dict[str, Side], before: Callable[[], None] = lambda: None) -> dict[str, float]:
-    """Return the better time of each side."""
-    took: dict[str, list[float]] = {name: [] for name in sides}
+def _in_turn(sides: dict[str, Side], before: Callable[[], None] = lambda: None) -> dict[str, Took]:
+    """Return the better run of each side."""
+    took: dict[str, list[Took]] = {name: [] for name in sides}
     for _ in range(_ROUNDS):
         before()
         for name, side in sides.items():
             os.sync()
-            took[name].append(side().seconds)
-            say(f"{name}: {took[name][-1]:.1f} s")
-    return {name: min(times) for name, times in took.items()}
+            took[name].append(side())
+            say(f"{name}: {took[name][-1].seconds:.1f} s")
+    return {name: min(runs, key=lambda run: run.seconds) for name, runs in took.items()}
 
 
-def _rows(title: str, best: dict[str, float]) -> Iterator[Row]:
-    for name, seconds in best.items():
-        if name != "ours":
-            yield Row(f"{title}, against {name}", best["ours"], seconds, "s", FASTER)
+def _rows(title: str, best: dict[str, Took]) -> Iterator[Row]:
+    ours = best.pop("ours")
+    note = with_start(ours)
+    for name, theirs in best.items():
+        yield Row(f"{title}, against {name}", ours.seconds, theirs.seconds, "s", FASTER, note)
+        note = ""
 
 
 @dataclass

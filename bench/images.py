@@ -10,7 +10,7 @@ from bench.endpoint import COUNTING, Endpoint, endpoint
 from bench.place import Place
 from bench.programs import path_of
 from bench.results import FASTER, Row, times_less
-from bench.running import Took, run, run_ours
+from bench.running import Took, run, run_ours, with_start
 from lab.progress import say
 from runbook.domain.errors import MismatchError
 
@@ -38,7 +38,7 @@ def _first(place: Place, ours: Counted, theirs: dict[str, Counted]) -> Iterator[
     fastest = min(theirs, key=lambda name: _seconds(theirs[name]))
     seconds = ", ".join(f"{name} {_seconds(counted):.1f} s" for name, counted in theirs.items())
     title = f"image snapshot, first pass, {place.objects:,} objects"
-    note = f"rclone sync: {seconds}; requests are counted at the endpoint"
+    note = f"{with_start(ours[0])}; rclone sync: {seconds}; requests are counted at the endpoint"
     yield Row(
         f"{title}, against {fastest} rclone",
         _seconds(ours),
@@ -60,7 +60,7 @@ def _again(server: Endpoint, place: Place) -> Iterator[Row]:
         tuned.append(_theirs(server, "tuned", TUNED))
     plain = _theirs(server, "plain", PLAIN)
     best, best_tuned = min(ours, key=_seconds), min(tuned, key=_seconds)
-    note = f"requests: ours {best[1]}, tuned {best_tuned[1]}, plain {plain[1]}"
+    note = f"{with_start(best[0])}; requests: ours {best[1]}, tuned {best_tuned[1]}, plain {plain[1]}"
     title = "image snapshot, nothing changed, against"
     yield Row(f"{title} tuned rclone", _seconds(best), _seconds(best_tuned), "s", FASTER, note)
     yield Row(f"{title} plain rclone", _seconds(best), _seconds(plain), "s", times_less(20))

@@ -8,7 +8,7 @@ from bench.metadata_tar import Archive, write_archive
 from bench.place import Place
 from bench.programs import path_of
 from bench.results import NO_SLOWER, Row, at_most
-from bench.running import Took, run, run_ours
+from bench.running import Took, run, run_ours, with_start
 from bench.ssh_site import SshSite, ssh_site
 from lab.progress import say
 from runbook.domain.errors import MismatchError
@@ -37,7 +37,7 @@ def _rows(place: Place, node: SshSite, archive: Archive, times: int, runs: int) 
     name = f"metadata stream of {archive.size(times) / 1024**3:.1f} GiB over SSH to S3"
     best, best_theirs = (min(each, key=lambda took: took.seconds) for each in (ours, theirs))
     speed = archive.size(times) / 1024**2
-    note = f"{speed / best.seconds:.0f} MiB/s and {speed / best_theirs.seconds:.0f} MiB/s"
+    note = f"{speed / best.seconds:.0f} MiB/s and {speed / best_theirs.seconds:.0f} MiB/s; {with_start(best)}"
     yield Row(name, best.seconds, best_theirs.seconds, "s", NO_SLOWER, note)
     memory = max(took.said["memory"] for took in ours)
     yield Row("the same, memory of the whole process", memory, None, "MiB", at_most(_LIMIT, "MiB"))
