@@ -5,9 +5,11 @@ PY := .venv/bin/python
 READY := .venv/.ready
 APPROVE ?=
 LAB := integration or e2e
+ROWS ?=
+QUICK ?=
 
 .DEFAULT_GOAL := help
-.PHONY: python3-venv help setup demo test check fmt unit lab-up down clean lock
+.PHONY: python3-venv help setup demo test bench check fmt unit lab-up down clean lock
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -37,6 +39,9 @@ test: $(READY) ## every test: unit, contract, integration, end to end (sets up t
 	  $(PY) -m pytest -m "$(LAB)" || failed=1; \
 	  wait $$beside || failed=1; \
 	  cat var/tests-without-lab.log; exit $${failed:-0}
+
+bench: $(READY) ## measured side by side with rclone, restic and the shell pipe; table and var/bench.json (ROWS=...: some rows)
+	@QUICK="$(QUICK)" ROWS="$(ROWS)" $(PY) -m bench
 
 check: $(READY) ## format, lint, types, layers, unit tests
 	@.venv/bin/ruff format --check --quiet . && .venv/bin/ruff check --quiet .

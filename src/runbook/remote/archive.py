@@ -1,7 +1,8 @@
 """The metadata archive, on its way into the vault and back, as one stream.
 
 bootstrapper → SHA-256 and tar walk → zstd → age → vault: no temporary disk, and memory that does not grow with the
-archive. One thread pulls; zstd compresses in its own. The result opens with `age -d | zstd -d | tar x`.
+archive. One thread reads, hashes and walks, one encrypts and stores; zstd compresses in its own. The result opens
+with `age -d | zstd -d | tar x`.
 """
 
 import hashlib
@@ -17,6 +18,7 @@ from runbook.domain.metadata import ArchiveSummary
 from runbook.domain.metadata_rows import TABLES_READ, References
 from runbook.domain.recovery import StoredPart
 from runbook.remote.encryption import Sink, Source, decrypt_stream, encrypt_stream
+from runbook.remote.read_ahead import ReadAhead
 from runbook.remote.tar_walker import TarWalker
 from runbook.remote.vault import Vault
 
@@ -94,7 +96,8 @@ class _Walk(Tee):
 def stream_metadata(source: Source, sink: Sink, recipients: Sequence[str]) -> ArchiveSummary:
     """Carry the bootstrapper's tar into `sink` and return what went by; judging it is `why_not_complete`."""
     plain, stored = _Walk(source), Tee(sink=sink)
-    encrypt_stream(_compressed(plain), stored, recipients)
+    with ReadAhead(plain, CHUNK) as ahead:
+        encrypt_stream(_compressed(ahead), stored, recipients)
     return plain.summary(stored)
 
 

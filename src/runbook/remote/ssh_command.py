@@ -16,6 +16,7 @@ from runbook.remote.ssh_errors import SSH_FAILURES
 
 CHUNK = 256 * 1024
 _STDERR_CHUNK = 32 * 1024
+_WHOLE = 1 << 30  # all that has arrived: taking a part would move the rest in memory
 _GRACE = 5.0
 _END_GROUP = """
 for signal in TERM KILL; do
@@ -51,14 +52,18 @@ class _ChannelStdout(io.RawIOBase):
     def __init__(self, channel: paramiko.Channel) -> None:
         super().__init__()
         self._channel = channel
+        self._rest = memoryview(b"")
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: "memoryview") -> int:  # type: ignore[override]  # the stub asks for the buffer protocol
-        data = self._channel.recv(len(buffer))
-        buffer[: len(data)] = data
-        return len(data)
+        if not self._rest:
+            self._rest = memoryview(self._channel.recv(_WHOLE))
+        count = min(len(buffer), len(self._rest))
+        buffer[:count] = self._rest[:count]
+        self._rest = self._rest[count:]
+        return count
 
 
 class SshCommand:

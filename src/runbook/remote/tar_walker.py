@@ -8,6 +8,8 @@ import tarfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from runbook.remote.tar_header import Header, parse_header
+
 BLOCK = 512
 ROW_LIMIT = 16 * 1024 * 1024
 _LONG_NAME, _PAX, _PAX_GLOBAL = b"L", b"x", b"g"
@@ -69,7 +71,7 @@ class TarWalker:
 
     def _header(self, block: bytes) -> None:
         try:
-            member = tarfile.TarInfo.frombuf(block, "utf-8", "surrogateescape")
+            member = parse_header(block)
         except tarfile.HeaderError as exc:
             self._fail(f"a header cannot be read: {exc}")
             return
@@ -82,10 +84,10 @@ class TarWalker:
         else:
             self._member(name, member, padded)
 
-    def _has_content(self, member: tarfile.TarInfo) -> bool:
+    def _has_content(self, member: Header) -> bool:
         return member.isreg() or member.type in {_LONG_NAME, _PAX, _PAX_GLOBAL}
 
-    def _member(self, name: str, member: tarfile.TarInfo, padded: int) -> None:
+    def _member(self, name: str, member: Header, padded: int) -> None:
         self._skip = padded
         parts = [part for part in name.split("/") if part not in {"", "."}]
         self.root = self.root or (parts[0] if parts else "")

@@ -1,3 +1,4 @@
+import random
 import socket
 import threading
 import time
@@ -22,6 +23,31 @@ def test_a_command_is_run_with_its_streams_apart() -> None:
     with SshServer(ends_well) as server, SshConnection(server.target()) as connection:
         done = connection.run(("docker", "load"), stdin=b"an image")
     assert (done.status, done.stdout, done.stderr) == (0, b"out\0put", b"words\n")
+
+
+def test_output_beyond_the_window_arrives_in_order_however_it_is_read() -> None:
+    data = random.Random(1).randbytes(9 * 1024 * 1024)
+
+    def answer(channel: paramiko.Channel) -> None:
+        channel.sendall(data)
+        channel.send_exit_status(0)
+        channel.close()
+
+    with (
+        SshServer(answer) as server,
+        SshConnection(server.target()) as connection,
+        connection.start(["cat"], on_stderr=print) as command,
+    ):
+        command.close_stdin()
+        pieces = [command.stdout.read(1), command.stdout.read(5_000_000), command.stdout.read(77)]
+        pieces.append(command.stdout.read())
+        assert command.wait() == 0
+    assert b"".join(pieces) == data
+
+
+def test_a_cipher_that_needs_no_second_pass_is_chosen() -> None:
+    with SshServer(lambda channel: channel.close()) as server, SshConnection(server.target()):
+        assert server.transports[0].local_cipher == "aes128-gcm@openssh.com"
 
 
 def test_refuses_a_host_key_that_is_not_the_pinned_one() -> None:
