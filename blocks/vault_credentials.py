@@ -22,7 +22,9 @@ class VaultCredentials(BaseModel):
 
     writer: KeyPair | None = Field(default=None, description="Lists, reads, writes; deletes nothing")
     verifier: KeyPair | None = Field(default=None, description="Lists and reads")
-    pruner: KeyPair | None = Field(default=None, description="Lists, reads, deletes")
+    pruner: KeyPair | None = Field(
+        default=None, description="Lists, reads, deletes, and notes what it deleted"
+    )
     restorer: KeyPair | None = Field(default=None, description="Lists and reads")
 
     def of(self, role: Role) -> KeyPair | None:

@@ -11,6 +11,7 @@ from blocks.connection import ClusterConnection
 from flows.cli_points import Cluster, points
 from flows.cli_report import show
 from flows.copy_points import copy_points
+from runbook.domain.access import Role
 from runbook.domain.errors import InvalidConfigError
 from runbook.domain.recovery import select_point
 from runbook.remote.export import export_point
@@ -43,8 +44,9 @@ def export_command(
 ) -> None:
     """Write one point as plain files: the vendor's tar, and the registry's storage tree. NOT encrypted."""
     with closing(ClusterConnection(load_cluster(cluster).settings)) as connection:
-        manifest = select_point(list_points(connection.vault, connection.name), point)
-        done = export_point(connection.vault, manifest, connection.identity, to)
+        vault = connection.vault_as(Role.VERIFIER)
+        manifest = select_point(list_points(vault, connection.name), point)
+        done = export_point(vault, manifest, connection.identity, to)
     typer.echo(f"recovery point {manifest.id}: {done}, in {to}; README.txt there says what is what")
     typer.secho(
         "NOT ENCRYPTED: metadata.tar holds private keys. Only you can read the folder; "

@@ -14,12 +14,10 @@ from flows.cli_verify import verify_command
 from flows.copy_column import copies_of
 from flows.points_table import points_table
 from runbook.domain.access import Role
-from runbook.domain.recovery import RecoveryPoint, select_point
+from runbook.domain.recovery import select_point
 from runbook.domain.recovery_json import manifest_to_json
-from runbook.remote.catalogue import expected_points
 from runbook.remote.pins import read_pins
-from runbook.remote.recovery_points import list_points
-from runbook.remote.vault import Vault
+from runbook.remote.recovery_points import list_with_gone
 
 points = typer.Typer(no_args_is_help=True, help="Recovery points in the vault.")
 WIDE = 140
@@ -32,8 +30,8 @@ def list_command(cluster: Cluster) -> None:
     """Show all recovery points, oldest first."""
     with connected(cluster) as connection:
         vault, name = connection.vault_as(Role.VERIFIER), connection.name
-        found = _with_lost(vault, name, list_points(vault, name))
-        table = points_table(found, datetime.now(UTC), read_pins(vault, name), copies_of(connection))
+        found, pins = list_with_gone(vault, name), read_pins(vault, name)
+        table = points_table(found, datetime.now(UTC), pins, copies_of(connection))
     console = Console()
     console.width = max(console.width, WIDE)
     console.print(table)
@@ -43,7 +41,7 @@ def list_command(cluster: Cluster) -> None:
 def show_command(point: str, cluster: Cluster) -> None:
     """Show the manifest of one point, named by its id or an unambiguous beginning of it."""
     with connected(cluster) as connection:
-        manifest = select_point(list_points(connection.vault_as(Role.VERIFIER), connection.name), point)
+        manifest = select_point(list_with_gone(connection.vault_as(Role.VERIFIER), connection.name), point)
     typer.echo(manifest_to_json(manifest).decode())
 
 
@@ -58,10 +56,3 @@ def connected(cluster: str) -> Iterator[ClusterConnection]:
         yield connection
     finally:
         connection.close()
-
-
-def _with_lost(vault: Vault, cluster: str, found: tuple[RecoveryPoint, ...]) -> list[RecoveryPoint]:
-    """Return the points, and those that the catalogue names and nothing is left of."""
-    lost = expected_points(vault, cluster) - {point.id for point in found}
-    gone = (RecoveryPoint(name, None, "it is gone: the catalogue names it") for name in lost)
-    return sorted((*found, *gone), key=lambda point: point.id)

@@ -30,7 +30,7 @@ def pin_command(point: Point, cluster: Cluster, reason: Reason) -> None:
 def unpin_command(point: Point, cluster: Cluster) -> None:
     """Let the retention rules decide about one point again; it may be damaged or gone."""
     with connected(cluster) as connection:
-        identifier = select_id(read_pins(connection.vault, connection.name), point)
+        identifier = select_id(read_pins(connection.vault, connection.name), point, "pinned points")
         unpin(connection.vault, connection.name, identifier)
     typer.echo(f"recovery point {identifier}: not pinned any more")
 

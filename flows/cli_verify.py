@@ -17,7 +17,7 @@ from runbook.domain.recovery import select_point
 from runbook.domain.sampling import Budget
 from runbook.domain.verification import Mode
 from runbook.remote.needed_images import Place
-from runbook.remote.recovery_points import list_points
+from runbook.remote.recovery_points import list_with_gone
 from runbook.remote.vault_verify import verify_one, verify_vault
 from tasks.verification import why_not_sound
 
@@ -69,7 +69,7 @@ def _verify_all(place: Place, mode: Mode, budget: Budget | None) -> None:
 
 
 def _verify_one(place: Place, point: str | None, *, full: bool) -> None:
-    found = (replace(seen, checked=None) for seen in list_points(place.vault, place.cluster))
+    found = (replace(seen, checked=None) for seen in list_with_gone(place.vault, place.cluster))
     manifest = select_point(found, point)  # the newest also when it is known to be damaged
     report = verify_one(place, manifest, full=full)
     for finding in report.findings:

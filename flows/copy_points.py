@@ -6,7 +6,7 @@ from prefect import flow
 from prefect.futures import PrefectFuture
 
 from flows.run import Run
-from runbook.domain.errors import InvalidConfigError, RunbookError
+from runbook.domain.errors import InvalidConfigError, MismatchError, RunbookError
 from runbook.domain.plans import Action, Plan, Step
 from runbook.domain.recovery import Manifest
 from runbook.domain.report import Report
@@ -72,16 +72,19 @@ def _look(
 
 
 def _fill(run: Run, name: str, chosen: Chosen, steps: Sequence[Step]) -> list[RunbookError]:
-    """Carry out the steps of one copy, and stop there at the first that fails."""
+    """Carry out the steps of one copy, and return what went wrong; a point that is damaged keeps no other out."""
+    damaged: list[RunbookError] = []
     for manifest, step in zip(chosen.result(), steps, strict=True):
         if step.action is Action.KEEP:
             run.report.did.append(step)
             continue
         try:
             run.report.did.append(_copy(run, name, manifest))
+        except MismatchError as error:
+            damaged.append(error)
         except RunbookError as error:
-            return [error]
-    return []
+            return [*damaged, error]
+    return damaged
 
 
 def _copy(run: Run, name: str, manifest: Manifest) -> Step:

@@ -27,7 +27,7 @@ def points_table(
 def _cells(point: RecoveryPoint, now: datetime, copies: Callable[[str], str]) -> tuple[str, ...]:
     manifest = point.manifest
     if manifest is None:
-        return (point.problem or "not verified",)
+        return point.problem or "not verified", *[""] * 5, copies(point.id)
     state = "damaged" if point.damage else "verified" if manifest.verified else "not verified"
     seen = point.checked
     last = f"{seen.last}, {_age(now - seen.at)} ago" if seen else "when it was taken"

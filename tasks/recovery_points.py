@@ -44,6 +44,7 @@ from runbook.remote.recovery_verify import verify_point
 from runbook.remote.server_side_encryption import require_encrypted
 from runbook.remote.snapshot import PassResult, take_pass
 from runbook.remote.unfinished import note_outlived
+from runbook.remote.verifications import known_damage
 from tasks.policy import step
 
 
@@ -148,6 +149,11 @@ def prove_point(
         len(proof.missing),
         proof.orphans,
     )
+    damaged = known_damage(cluster.vault, cluster.name)
+    if known := next((blob.key for blob in images.index if blob.key in damaged), None):
+        raise MismatchError(
+            cluster.vault.where, f"{known} is known to be damaged, and the registry needs it", _DELETE_IT
+        )
     problems = [*images.findings, *(str(missing) for missing in proof.missing)]
     if problems:
         raise MismatchError(
@@ -230,3 +236,6 @@ def _require_sound(cluster: ClusterConnection, manifest: Manifest) -> None:
 
 
 _TAKE_AGAIN = "nothing was published; run `runbook backup` again, and read the log if it happens twice"
+_DELETE_IT = (
+    "delete it there, with keys that may (the pruner's), then run `runbook backup`, which copies it again"
+)

@@ -25,7 +25,7 @@ from runbook.domain.restore_plan import Loss, Verified, choose_node, choose_rest
 from runbook.remote.archive import read_metadata
 from runbook.remote.image_index import read_index
 from runbook.remote.loss import compare
-from runbook.remote.recovery_points import list_points, read_sidecar
+from runbook.remote.recovery_points import list_with_gone, read_sidecar
 from runbook.remote.recovery_verify import verify_point
 from runbook.remote.snapshot_restore import restore_blobs
 from runbook.remote.storage_volume import VolumeStorage
@@ -40,7 +40,7 @@ HEALTHY_WITHIN = 180.0
 @step("choose recovery point")
 def choose_point(cluster: ClusterConnection, wanted: str | None) -> Manifest:
     """Return the wanted point (the newest verified if None), which this cluster can be restored from."""
-    points = list_points(cluster.vault_as(Role.RESTORER), cluster.name)
+    points = list_with_gone(cluster.vault_as(Role.RESTORER), cluster.name)
     point = select_point(points, wanted)
     for said in () if wanted else passed_over(points, point.id):
         get_run_logger().warning("%s", said)

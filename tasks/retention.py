@@ -1,5 +1,6 @@
 """Retention: which recovery points go, why, and the image data that nothing needs any more."""
 
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -8,6 +9,7 @@ from prefect import get_run_logger
 from blocks.connection import ClusterConnection
 from runbook.domain.access import Role
 from runbook.domain.plans import Action, Step
+from runbook.domain.recovery import RecoveryPoint
 from runbook.domain.retention import (
     Circumstances,
     RetentionPlan,
@@ -16,6 +18,7 @@ from runbook.domain.retention import (
     is_expected,
     plan_retention,
 )
+from runbook.remote.catalogue import expected_points, recall_all
 from runbook.remote.locks import HeldLock
 from runbook.remote.needed import Needed, note_needed
 from runbook.remote.pins import read_pins
@@ -41,8 +44,8 @@ def choose_expired(
     policy = cluster.settings.vault.retention.to_domain()
     if most_at_once is not None:
         policy = replace(policy, most_at_once=most_at_once)
-    seen = _look(cluster, only_look)
     points = list_points(cluster.vault, cluster.name)
+    seen = _look(cluster, points, only_look)
     planned = plan_retention(after_a_backup(points, seen.now) if one_more else points, policy, seen)
     for verdict in (verdict for verdict in planned.verdicts if not is_expected(verdict.id)):
         decided = "keep" if verdict.keep else "remove"
@@ -52,8 +55,9 @@ def choose_expired(
     return planned
 
 
-def _look(cluster: ClusterConnection, only_look: bool) -> Circumstances:
+def _look(cluster: ClusterConnection, points: Iterable[RecoveryPoint], only_look: bool) -> Circumstances:
     vault, name = cluster.vault, cluster.name
+    missed = expected_points(vault, name) - {point.id for point in points if point.finished}
     survey = survey_points(vault, name)
     unfinished = unfinished_restore(vault, name)
     now = datetime.now(UTC)
@@ -63,6 +67,7 @@ def _look(cluster: ClusterConnection, only_look: bool) -> Circumstances:
         pins=read_pins(vault, name),
         restoring=unfinished.point if unfinished else None,
         foreign=survey.foreign,
+        missed=tuple(sorted(missed)),
     )
 
 
@@ -90,6 +95,7 @@ def remove_expired(cluster: ClusterConnection, verdict: Verdict, lock: HeldLock)
         verdict.id,
         finished=verdict.finished,
         still_allowed=lock.require,
+        records=cluster.vault,
     )
     action = Action.REMOVE if removal.gone else Action.KEEP
     reasons = [verdict.because if removal.gone else "", removal.why]
@@ -106,10 +112,12 @@ def sweep_unneeded(cluster: ClusterConnection, needed: Needed, lock: HeldLock) -
     The points are looked at again: one that was not removed after all, or is new, needs its image data too.
     """
     vault, name = cluster.vault_as(Role.PRUNER), cluster.name
-    for point in list_points(vault, name):
+    points = list_points(vault, name)
+    for point in points:
         if point.id not in needed.points:
             note_needed(needed, vault, name, point, cluster.identity)
     lock.require()
+    recall_all(vault, name, (point.id for point in points if point.finished))
     grace = cluster.settings.vault.retention.grace
     swept = sweep_blobs(vault, name, needed, now=datetime.now(UTC), grace=grace, still_allowed=lock.require)
     done = _told(vault.where, swept, f"{grace.total_seconds() / 3600:g} h")

@@ -10,7 +10,7 @@ from runbook.domain.recovery import RecoveryPoint, newest_verified, refuse_newer
 from runbook.domain.retention import why_outlives_lock
 from runbook.remote.encryption import recipient_of
 from runbook.remote.hold_lease import look_at_hold
-from runbook.remote.recovery_points import list_points
+from runbook.remote.recovery_points import list_with_gone
 from runbook.remote.unfinished import unfinished_restore
 from runbook.remote.vault_checks import check_protection
 from tasks.policy import step
@@ -62,7 +62,7 @@ def _recipients(cluster: ClusterConnection) -> dict[str, str]:
 def _check_points(cluster: ClusterConnection) -> tuple[Finding, ...]:
     vault = cluster.settings.vault.url
     try:
-        points = list_points(cluster.vault, cluster.name)
+        points = list_with_gone(cluster.vault, cluster.name)
         left = (*_left_by_dead_runs(cluster), *_check_protection(cluster, newest_verified(points)))
     except RunbookError as error:
         return (from_error(error),)
@@ -74,6 +74,7 @@ def _check_points(cluster: ClusterConnection) -> tuple[Finding, ...]:
     return (
         *left,
         *damaged,
+        *(Finding(Level.WARNING, f"{vault}, point {p.id}", str(p.problem), _GONE) for p in points if p.gone),
         *_of_a_newer_format(points, vault),
         _age_of(cluster, vault, newest_verified(points)),
     )
@@ -123,5 +124,6 @@ _FINISH = (
     "run `runbook restore` again; if the registry serves as it should, `runbook backup` closes the matter"
 )
 
-_MEND = "put it back from a copy, or `runbook backup`, which copies missing images again; then `runbook points verify`"
-_LOCK_LONGER = "raise it to that, or keep the oldest points in a copy that is locked longer"
+_MEND = "put it back from a copy, or delete the damaged blob and run `runbook backup`, which copies it again"
+_LOCK_LONGER = "raise it to that, or keep fewer points; older ones are protected by nothing but the keys"
+_GONE = "see docs/verify.md, or delete its entry in catalogue/ if it shall be gone"

@@ -228,7 +228,9 @@ def test_a_copy_by_the_server_costs_a_listing_and_a_request_for_each_blob_that_i
     PointCopy(buckets.source, buckets.target, buckets.manifest, IDENTITY).copy_blobs()
     cost = {name: endpoint.requests.count(name) for name in endpoint.requests}
     # the large object that no path explains is kept under its digest, so it is asked for by name
-    assert cost == {"ListObjectsV2": 1, "CopyObject": BLOBS - 1, "HeadObject": 1}
+    # and one listing each tells what the catalogue there knows and which points are there
+    assert cost.pop("GetObject", 0) <= 1
+    assert cost == {"ListObjectsV2": 3, "CopyObject": BLOBS - 1, "HeadObject": 1}
 
 
 @pytest.mark.parametrize(

@@ -32,7 +32,7 @@ EXAMPLE = Path(__file__).parents[2] / "deployments" / "examples" / "msr-2.9-mke.
 GRANTS = {
     Role.WRITER: {LIST, READ, WRITE, LOCK},
     Role.VERIFIER: {LIST, READ},
-    Role.PRUNER: {LIST, READ, DELETE},
+    Role.PRUNER: {LIST, READ, WRITE, DELETE},
     Role.RESTORER: {LIST, READ},
 }
 
@@ -87,7 +87,7 @@ def test_what_each_credential_can_do_is_shown_and_nothing_is_wrong_with_the_leas
     assert rows(output) == {
         "writer": ["yes", "yes", "yes", "yes", "no", "yes", "no"],
         "verifier": ["yes", "yes", "no", "no", "no", "no", "no"],
-        "pruner": ["yes", "yes", "no", "no", "yes", "no", "no"],
+        "pruner": ["yes", "yes", "yes", "yes", "yes", "no", "no"],
         "restorer": ["yes", "yes", "no", "no", "no", "no", "no"],
     }
     assert "warning" not in output
@@ -113,7 +113,7 @@ def test_what_a_role_should_not_be_able_to_do_is_a_warning(
 def test_a_role_that_lacks_what_it_needs_is_refused(
     s3: GuardedS3, file: Path, document: dict[str, Any]
 ) -> None:
-    s3.grants |= {"writer": frozenset({LIST, READ, WRITE}), "pruner": frozenset({LIST, READ})}
+    s3.grants |= {"writer": frozenset({LIST, READ, WRITE}), "pruner": frozenset({LIST, READ, WRITE})}
     _, error = run(file, document)
     assert isinstance(error, RefusedError)
     assert error.exit_status == 3

@@ -35,10 +35,9 @@ _WRITES = frozenset({Right.WRITE, Right.OVERWRITE})
 _NEEDED = {
     Role.WRITER: _READS | _WRITES | {Right.LOCK},
     Role.VERIFIER: _READS,
-    Role.PRUNER: _READS | {Right.DELETE},
+    Role.PRUNER: _READS | _WRITES | {Right.DELETE},  # what it removes is on record in the vault
     Role.RESTORER: _READS,
 }
-_TOLERATED = {Role.PRUNER: _WRITES}  # what it did may be on record in the vault
 
 
 def judge_access(role: Role, where: str, seen: Seen, *, own: bool) -> Iterator[Finding]:
@@ -53,8 +52,7 @@ def judge_access(role: Role, where: str, seen: Seen, *, own: bool) -> Iterator[F
         yield Finding(Level.BLOCKS, name, what, f"permit that to the {role}", RefusedError)
     if not own:
         return
-    fine = _NEEDED[role] | _TOLERATED.get(role, frozenset())
-    if excess := [right for right in Right if seen.get(right) and right not in fine]:
+    if excess := [right for right in Right if seen.get(right) and right not in _NEEDED[role]]:
         next_step = f"take that from the {role}: whoever steals its key could do it"
         yield Finding(Level.WARNING, name, f"may {_listed(excess)} and need not", next_step)
 

@@ -39,8 +39,10 @@ def parts_to_export(manifest: Manifest) -> dict[str, str]:
 
 
 def readme(manifest: Manifest, sidecar: Mapping[str, Any], others: tuple[str, ...]) -> str:
-    """Return the page that lies beside the files; `others` are files that this version knows nothing of."""
-    rest = "".join(f"{name}\n    another part of the point, opened\n\n" for name in others)
+    """Return the page that lies beside the files; `others` are what the point holds beside."""
+    rest = "".join(
+        f"{name}\n    {_KNOWN.get(name, 'another part of the point, opened')}\n\n" for name in others
+    )
     return f"""\
 Recovery point {manifest.id} of the registry {manifest.cluster}, as plain files.
 NOT ENCRYPTED: metadata.tar holds the registry's private keys. Delete this folder when it has served.
@@ -93,3 +95,6 @@ def _restore_command(manifest: Manifest, sidecar: Mapping[str, Any]) -> str:
     arguments = make_restore_command(access, spec, parse_version(manifest.registry_version))
     line = shlex.join([f"{image}:{manifest.registry_version}", *arguments])
     return f"docker run -i --rm --env UCP_PASSWORD {line}".replace("CA_PEM", '"$(cat CA.PEM)"')
+
+
+_KNOWN = {"control-plane.tar": "the backup of UCP / MKE with users and teams: restore it before the registry"}

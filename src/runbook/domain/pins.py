@@ -5,11 +5,11 @@ from collections.abc import Iterable
 from runbook.domain.errors import RefusedError
 
 
-def select_id(identifiers: Iterable[str], wanted: str) -> str:
+def select_id(identifiers: Iterable[str], wanted: str, what: str = "recovery points") -> str:
     """Return the one id that begins with `wanted`; RefusedError where none or several do."""
     known = set(identifiers)
     found = sorted(identifier for identifier in known if identifier.startswith(wanted))
     if len(found) != 1:
-        what = f"{len(found)} of {len(known)} recovery points begin with {wanted!r}"
-        raise RefusedError("vault", what, "name one that `runbook points list` shows")
+        counted = f"{len(found)} of {len(known)} {what} begin with {wanted!r}"
+        raise RefusedError("vault", counted, "name one that `runbook points list` shows")
     return found[0]

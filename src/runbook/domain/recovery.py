@@ -96,6 +96,7 @@ class RecoveryPoint:
     problem: str | None = None
     checked: Record | None = None
     finished: bool = True  # False: it has no manifest, so a run died, or is still writing it
+    gone: bool = False  # the catalogue names it, and nothing is there
     newer_format: bool = False  # a later version of this program wrote its manifest
 
     @property
@@ -159,9 +160,10 @@ def newest_verified(points: Iterable[RecoveryPoint]) -> RecoveryPoint | None:
 
 
 def passed_over(points: Iterable[RecoveryPoint], chosen: str) -> tuple[str, ...]:
-    """Return a sentence for each verified point newer than the chosen one: why it was not taken."""
-    newer = (point for point in points if point.id > chosen and point.damage)
-    return tuple(f"recovery point {point.id} is damaged: {point.damage}" for point in newer)
+    """Return a sentence for each point newer than the chosen one that is damaged or gone: why it was not taken."""
+    newer = [point for point in points if point.id > chosen]
+    damaged = [f"recovery point {point.id} is damaged: {point.damage}" for point in newer if point.damage]
+    return (*damaged, *(f"recovery point {point.id}: {point.problem}" for point in newer if point.gone))
 
 
 def refuse_newer_points(points: Iterable[RecoveryPoint], where: str) -> None:

@@ -27,6 +27,7 @@ class Circumstances:
     pins: Mapping[str, str] = field(default_factory=dict)  # id -> why
     restoring: str | None = None  # the point whose restore has begun and is not proven
     foreign: tuple[str, ...] = ()  # folders among the points that have no point's name
+    missed: tuple[str, ...] = ()  # points that the catalogue names and that have no manifest
 
 
 def why_not_now(
@@ -48,6 +49,11 @@ def _why_not_told(newest_first: Sequence[RecoveryPoint], seen: Circumstances) ->
         return Refusal(
             f"among the points there are {len(seen.foreign)} folders that are none, first: {names}",
             "if somebody renamed a point, rename it back; move what is none out of points/",
+        )
+    if seen.missed:
+        return Refusal(
+            f"the catalogue names {len(seen.missed)} points that have no manifest, first: {seen.missed[0]}",
+            "put the manifest back from a copy; if the point shall be gone, delete its entry in catalogue/",
         )
     if not any(point.verified for point in newest_first):
         there = f"of {len(newest_first)} points none is verified" if newest_first else "there is no point"

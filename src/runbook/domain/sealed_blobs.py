@@ -4,7 +4,11 @@ A blob's plain size is known from the storage and its stored size from a listing
 a header whose length depends on the recipients and on some random filling.
 """
 
+import re
+
 SUFFIX = ".age"
+MARK = 8  # hex digits that say for whom it is encrypted
+_ENDING = re.compile(rf"\.[0-9a-f]{{{MARK}}}\{SUFFIX}\Z")
 _BLOBS, _NAMINGS = "blobs", {"sha256", "id"}
 _CHUNK, _TAG, _NONCE = 64 * 1024, 16, 16
 _HEADER = range(100, 64 * 1024)
@@ -19,7 +23,7 @@ def is_sealed(key: str) -> bool:
 
 def plain_key(key: str) -> str:
     """Return the key that the blob has where it is not encrypted."""
-    return key.removesuffix(SUFFIX) if is_sealed(key) else key
+    return _ENDING.sub("", key).removesuffix(SUFFIX) if is_sealed(key) else key
 
 
 def why_not_size(key: str, size: int, stored: int, seen: int) -> str | None:

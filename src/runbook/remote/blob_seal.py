@@ -1,5 +1,6 @@
 """Image data encrypted on its way into a vault and decrypted on its way out; its key says which it is."""
 
+import hashlib
 import queue
 import threading
 from collections.abc import Callable, Sequence
@@ -10,7 +11,7 @@ from typing import BinaryIO, Protocol, Self, runtime_checkable
 from pydantic import SecretStr
 
 from runbook.domain.errors import InvalidConfigError
-from runbook.domain.sealed_blobs import SUFFIX, is_sealed
+from runbook.domain.sealed_blobs import MARK, SUFFIX, is_sealed
 from runbook.remote.encryption import decrypt_stream, encrypt_stream
 from runbook.remote.vault import VaultWriter
 
@@ -31,8 +32,14 @@ class BlobSeal:
         self._recipients, self._identity, self._new_blobs = recipients, identity, new_blobs
 
     def key(self, key: str) -> str:
-        """Return the key under which a new blob is kept that has this one where it is plain."""
-        return key + SUFFIX if self._new_blobs else key
+        """Return the key under which a new blob is kept that has this one where it is plain.
+
+        It says for whom the blob is encrypted: with other recipients it is copied anew, or they could not open it.
+        """
+        if not self._new_blobs:
+            return key
+        recipients = hashlib.sha256("\n".join(sorted(self._recipients)).encode())
+        return f"{key}.{recipients.hexdigest()[:MARK]}{SUFFIX}"
 
     def opened(self, key: str, stored: BinaryIO, where: str) -> BinaryIO:
         """Return what the object holds in plain; closing it closes `stored`."""

@@ -5,7 +5,7 @@ leaves either no point, or one that was announced: the next backup or verificati
 """
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -67,6 +67,17 @@ def retire(vault: Vault, cluster: str, identifier: str, why: str) -> None:
         vault.put_bytes(_key(cluster, identifier, RETIRED), sealed(document), only_if_absent=True)
     except AlreadyThereError:
         return
+
+
+def recall_all(vault: Vault, cluster: str, staying: Iterable[str]) -> None:
+    """Leave no record that one of these points is removed: a removal that died before it began had written that."""
+    for identifier in _names(vault, cluster)[1].intersection(staying):
+        recall(vault, cluster, identifier)
+
+
+def is_retired(vault: Vault, cluster: str, identifier: str) -> bool:
+    """Tell whether it is on record that the point is removed on purpose."""
+    return vault.head(_key(cluster, identifier, RETIRED)) is not None
 
 
 def recall(vault: Vault, cluster: str, identifier: str) -> None:

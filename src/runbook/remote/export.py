@@ -26,6 +26,7 @@ from runbook.remote.export_folder import ExportFolder
 from runbook.remote.image_index import ImageIndex
 from runbook.remote.second_copy import read_sound_index
 from runbook.remote.vault import NotThereError, Vault
+from runbook.remote.wanted_blobs import id_of
 
 logger = logging.getLogger(__name__)
 
@@ -143,9 +144,7 @@ class _Export:
         return False
 
     def _digest_of(self, entry: IndexEntry) -> str | None:
-        known = (
-            digest_of_key(entry.key) or self._digest_of_id.get(entry.key.rpartition("/")[2]) or entry.sha256
-        )
+        known = digest_of_key(entry.key) or self._digest_of_id.get(id_of(entry.key)) or entry.sha256
         return known.removeprefix("sha256:") or None
 
     def write_readme(self, parts: Mapping[str, str]) -> None:

@@ -72,7 +72,7 @@ def _remember(vault: Vault, cluster: str, record: HoldRecord) -> HoldRecord:
     try:
         claim_state(vault, hold_key(cluster), record.to_json())
     except AlreadyThereError:
-        former = HoldRecord.from_json(vault.get_bytes(hold_key(cluster)))
+        former = HoldRecord.from_json(read_state(vault, hold_key(cluster))[0])
         if former.owner != record.owner:
             raise
         return former

@@ -1,11 +1,13 @@
 """What a process that was killed has left half-written in a vault."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from runbook.domain.errors import RunbookError
 from runbook.domain.locks import LEASE
-from runbook.remote.s3 import ForbiddenError, s3_errors
+from runbook.remote.s3 import s3_errors
 from runbook.remote.vault import Vault
 from runbook.remote.vault_file import PARTIAL, FileVault
 from runbook.remote.vault_s3 import S3Vault
@@ -39,7 +41,7 @@ def _abort_uploads(vault: S3Vault, prefix: str, before: datetime) -> Iterator[st
                         Bucket=vault.bucket, Key=upload["Key"], UploadId=upload["UploadId"]
                     )
                 yield f"{upload['Key']}: an upload that nobody finished was aborted"
-    except ForbiddenError as error:
+    except RunbookError as error:  # no right to, or a provider that does not know them
         yield f"{place}: uploads that nobody finished are not looked for, they cost storage: {error.what}"
 
 
@@ -52,6 +54,8 @@ def _uploads(vault: S3Vault, prefix: str) -> Iterator["MultipartUploadTypeDef"]:
 
 def _remove_partial_files(vault: FileVault, before: datetime) -> Iterator[str]:
     for file in sorted((vault.root / PARTIAL).glob("[0-9a-f]*")):
-        if file.stat().st_mtime < before.timestamp():
-            file.unlink(missing_ok=True)
+        with suppress(FileNotFoundError):  # whoever wrote it has just finished
+            if file.stat().st_mtime >= before.timestamp():
+                continue
+            file.unlink()
             yield f"{file}: a file that nobody finished was removed"

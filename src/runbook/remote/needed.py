@@ -74,6 +74,6 @@ def _unknown(identifier: str, why: str) -> RefusedError:
     what = f"which image data it needs is not known: {why}"
     next_step = (
         "nothing is pruned until it can be read: give the key that opens it as vault.identity, or, if it is "
-        "lost for good, delete its folder by hand"
+        "lost for good, delete its folder and its catalogue/<point>.json by hand"
     )
     return RefusedError(f"point {identifier}", what, next_step)

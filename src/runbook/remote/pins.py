@@ -4,7 +4,8 @@ import json
 
 from runbook.domain.errors import RefusedError
 from runbook.domain.recovery import MANIFEST, part_key
-from runbook.remote.catalogue import recall
+from runbook.remote.catalogue import is_retired, recall
+from runbook.remote.state_objects import clear_state, read_state
 from runbook.remote.vault import NotThereError, Vault
 
 
@@ -25,18 +26,19 @@ def pin(vault: Vault, cluster: str, identifier: str, why: str) -> None:
     except RefusedError:
         unpin(vault, cluster, identifier)
         raise
-    recall(vault, cluster, identifier)  # a removal may have died just before it began
+    if is_retired(vault, cluster, identifier):  # a removal died just before it began
+        recall(vault, cluster, identifier)
 
 
 def unpin(vault: Vault, cluster: str, identifier: str) -> None:
     """Leave the point without a pin, whether it is still there or not."""
-    vault.delete(_key(cluster, identifier))
+    clear_state(vault, _key(cluster, identifier))
 
 
 def why_pinned(vault: Vault, cluster: str, identifier: str) -> str | None:
     """Return why the point is pinned now, None if it is not; a pin that nobody can read is one."""
     try:
-        return str(json.loads(vault.get_bytes(_key(cluster, identifier)))["why"])
+        return str(json.loads(read_state(vault, _key(cluster, identifier))[0])["why"])
     except NotThereError:
         return None
     except (ValueError, KeyError, TypeError):

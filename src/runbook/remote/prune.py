@@ -11,7 +11,7 @@ from runbook.domain.errors import RefusedError
 from runbook.domain.recovery import MANIFEST, created_of, is_id, part_key, points_prefix
 from runbook.remote.catalogue import recall, retire
 from runbook.remote.pins import why_pinned
-from runbook.remote.vault import DELETE_AT_ONCE, DeleteRefusedError, NotThereError, Vault
+from runbook.remote.vault import DELETE_AT_ONCE, AlreadyThereError, DeleteRefusedError, NotThereError, Vault
 
 logger = logging.getLogger(__name__)
 StillAllowed = Callable[[], None]
@@ -49,8 +49,8 @@ def survey_points(vault: Vault, cluster: str) -> Survey:
 
 def measure_skew(vault: Vault, cluster: str) -> timedelta:
     """Return how far the vault's clock is ahead of this machine's, by an object written now and removed again."""
-    key = f"{cluster}/.probe-{secrets.token_hex(8)}"
-    vault.put_bytes(key, b"what time is it", only_if_absent=True)
+    key = f"{cluster}/.probe-clock"  # one key, so that probes do not pile up where nothing may be deleted
+    vault.put_bytes(key, secrets.token_bytes(16))
     try:
         seen = vault.head(key)
         return seen.modified - datetime.now(UTC) if seen else timedelta()
@@ -65,17 +65,23 @@ def skew_without_a_write(survey: Survey, now: datetime) -> timedelta:
 
 
 def remove_point(
-    vault: Vault, cluster: str, identifier: str, *, finished: bool, still_allowed: StillAllowed
+    vault: Vault,
+    cluster: str,
+    identifier: str,
+    *,
+    finished: bool,
+    still_allowed: StillAllowed,
+    records: Vault | None = None,
 ) -> Removal:
     """Leave nothing of a point that somebody wants gone; the one place where a point is removed on purpose.
 
     Its manifest goes first, so that half a point is never taken for one, and what a crash leaves of it is
     removed by a later run. Kept: a point that is pinned by now, one that was `finished` since it was judged,
-    one that the vault refuses to delete.
+    one that the vault refuses to delete. `records` is the same vault, as who may write a manifest back.
     """
     if (why := why_pinned(vault, cluster, identifier)) is not None:
         return Removal(False, f"pinned by now: {why}")
-    if why := _why_manifest_stays(vault, cluster, identifier, finished):
+    if why := _why_manifest_stays((vault, records or vault), cluster, identifier, finished):
         return Removal(False, why)
     left = list(vault.list(f"{points_prefix(cluster)}{identifier}/"))
     refused: dict[str, str] = {}
@@ -127,12 +133,15 @@ def _give_up(vault: Vault, cluster: str, identifier: str, manifest: str) -> None
         raise
 
 
-def _why_manifest_stays(vault: Vault, cluster: str, identifier: str, finished: bool) -> str | None:
+def _why_manifest_stays(
+    vaults: tuple[Vault, Vault], cluster: str, identifier: str, finished: bool
+) -> str | None:
     """Leave no manifest and return None; else say why it is there.
 
     Who pins a point looks for its manifest after the pin is written, and here the pin is looked for after the
     manifest is gone: one of the two sees the other.
     """
+    vault, records = vaults
     key = part_key(cluster, identifier, MANIFEST)
     try:
         manifest = vault.get_bytes(key)
@@ -145,7 +154,8 @@ def _why_manifest_stays(vault: Vault, cluster: str, identifier: str, finished: b
     except RefusedError as exc:
         return f"the vault refuses to delete it: {exc.what}"
     if (why := why_pinned(vault, cluster, identifier)) is not None:
-        vault.put_bytes(key, manifest, only_if_absent=True)
+        with suppress(AlreadyThereError):  # an answer was lost
+            records.put_bytes(key, manifest, only_if_absent=True)
         recall(vault, cluster, identifier)
         return f"pinned just now: {why}"
     return None

@@ -22,11 +22,12 @@ from runbook.domain.recovery import (
 )
 from runbook.domain.recovery_json import manifest_from_json, manifest_to_json
 from runbook.remote.archive import read_metadata, seal_stream
-from runbook.remote.catalogue import announce, enter
+from runbook.remote.catalogue import announce, enter, expected_points
 from runbook.remote.vault import AlreadyThereError, Vault
 from runbook.remote.verifications import known_records
 
 _READERS = 16
+GONE = "it is gone: the catalogue names it; put it back from a copy"
 
 
 def publish(vault: Vault, manifest: Manifest) -> None:
@@ -61,6 +62,15 @@ def list_points(vault: Vault, cluster: str) -> tuple[RecoveryPoint, ...]:
         found = list(pool.map(lambda item: _point(vault, cluster, *item), sorted(folders.items())))
     records = known_records(vault, cluster)
     return tuple(replace(point, checked=records.get(point.id)) for point in found)
+
+
+def list_with_gone(vault: Vault, cluster: str) -> tuple[RecoveryPoint, ...]:
+    """Return all points, and those that the catalogue names and that have no manifest any more, oldest first."""
+    found = {point.id: point for point in list_points(vault, cluster)}
+    there = {point.id for point in found.values() if point.finished}
+    for name in expected_points(vault, cluster) - there:
+        found[name] = RecoveryPoint(name, None, GONE, finished=False, gone=True)
+    return tuple(point for _, point in sorted(found.items()))
 
 
 def _point(vault: Vault, cluster: str, identifier: str, has_manifest: bool) -> RecoveryPoint:

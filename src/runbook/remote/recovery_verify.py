@@ -16,6 +16,8 @@ from runbook.domain.errors import MismatchError
 from runbook.domain.metadata_rows import References
 from runbook.domain.proof import prove
 from runbook.domain.recovery import INDEX, MANIFEST, METADATA, PARTS, Manifest, StoredPart, part_key
+from runbook.domain.sampling import Item
+from runbook.domain.sealed_blobs import is_sealed
 from runbook.domain.verification import Damage
 from runbook.remote.archive import CHUNK, Tee, opened, summarize_metadata
 from runbook.remote.blob_check import ListingDigest, listed, why_not_intact
@@ -139,15 +141,26 @@ def _prove_again(vault: Vault, manifest: Manifest, contents: Contents, report: V
     report.damages += [Damage(key, str(missing), etag) for missing in proof.missing]
 
 
+def _is_written_anew(vault: Vault, cluster: str, blob: WantedBlob, etag: str) -> bool:
+    """Tell whether the blob was lost and is back: encrypted anew it has other bytes, and opens to the same."""
+    if not (is_sealed(blob.key) and etag and blob.sha256):
+        return False
+    read = hashed(vault, f"{cluster}/", [Item(blob.key, blob.size, blob.sha256, etag)])
+    return not any(map(why_not_intact, read))
+
+
 def _check_blobs(
     vault: Vault, manifest: Manifest, contents: Contents, report: VerifyReport, *, full: bool
 ) -> None:
     """Hold the blobs of the point's index against the vault's listing, and with `full` against their digests."""
     listing = ListingDigest()
-    wanted = blobs_of(contents.index, manifest.id, contents.digests if full else {})
+    wanted = blobs_of(contents.index, manifest.id, contents.digests)
 
-    def note(_blob: WantedBlob, damage: Damage) -> None:
-        report.damages.append(damage)
+    def note(blob: WantedBlob, damage: Damage) -> None:
+        if _is_written_anew(vault, manifest.cluster, blob, damage.etag):
+            report.blobs += 1
+        else:
+            report.damages.append(damage)
 
     sound = listed(vault, manifest.cluster, wanted, note, listing)
     if full:

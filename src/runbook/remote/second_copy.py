@@ -24,7 +24,7 @@ from runbook.domain.sealed_blobs import is_sealed, why_not_size
 from runbook.domain.second_copy import Copied, vanished
 from runbook.domain.snapshot import Kind, SortedLookup, classify, digest_of_key
 from runbook.remote.bounded import bounded
-from runbook.remote.catalogue import announce, enter
+from runbook.remote.catalogue import announce, enter, is_retired, recall, settle
 from runbook.remote.copy_limits import CopyLimits
 from runbook.remote.copying import Copier, StreamedCopier, Wanted, copier_between
 from runbook.remote.image_index import ImageIndex, parse_index
@@ -47,7 +47,11 @@ class PointCopy:
     identity: SecretStr
 
     def copy_blobs(self, limits: CopyLimits | None = None) -> Copied:
-        """Leave every blob of the point at the target; MismatchError if one is gone, damaged or another there."""
+        """Leave every blob of the point at the target; MismatchError if one is gone, damaged or another there.
+
+        What a copy that died between a manifest and its catalogue entry has left is settled first.
+        """
+        settle(self.target, self.manifest.cluster)
         index = read_sound_index(self.source, self.manifest, self.identity)
         try:
             done, findings = _BlobCopy(self, limits or CopyLimits()).run(index)
@@ -87,6 +91,10 @@ class PointCopy:
             if self.target.get_bytes(key) != text:
                 raise MismatchError(there, f"it is not the one of {self.source.where}", _LOOK) from exc
         enter(self.target, self.manifest, text)
+        if is_retired(
+            self.target, self.manifest.cluster, self.manifest.id
+        ):  # it was pruned there, and is back
+            recall(self.target, self.manifest.cluster, self.manifest.id)
 
     def _copy_part(self, copier: Copier, name: str, part: StoredPart) -> int:
         key = part_key(self.manifest.cluster, self.manifest.id, name)
@@ -153,7 +161,7 @@ class _BlobCopy:
                 seen = self._point.target.head(key)
             if seen is None:
                 yield entry
-            elif reason := why_not_size(entry.key, entry.size, entry.stored, seen.size):
+            elif reason := why_not_size(entry.key, entry.size, 0, seen.size):
                 self._findings.append(f"{entry.key} {reason}")
             else:
                 self._done.kept += 1

@@ -34,7 +34,7 @@ from runbook.remote.blob_seal import new_key
 from runbook.remote.bulk import BulkCopier
 from runbook.remote.bulk_choice import bulk_between
 from runbook.remote.copy_limits import CopyLimits
-from runbook.remote.copying import CHUNK, Copied, Wanted, copier_between
+from runbook.remote.copying import CHUNK, CheapestCopier, Copied, Wanted, copier_between, is_md5
 from runbook.remote.image_index import ImageIndex
 from runbook.remote.patience import patiently
 from runbook.remote.storage import Storage
@@ -130,6 +130,7 @@ class _Pass:
         self._storage, self._vault, self._cluster = ends
         self._pool, self._bulk, self._limits = pool, bulk, limits
         self._single = copier_between(self._storage, self._vault, limits.pace)
+        self._by_server = isinstance(self._single, CheapestCopier)
         self._slots: deque[_Slot] = deque()
         self._tag: _TagFolder | None = None
         self._say_at = time.monotonic() + SAY_EVERY
@@ -183,6 +184,10 @@ class _Pass:
                 f"{seen.path} has {seen.size} bytes in the storage and {kept.size} in the vault"
             )
         etag = self._vault.content_etag(kept.etag) or ""
+        if self._by_server and etag and is_md5(seen.etag) and etag != seen.etag and not sealed:
+            self.result.findings.append(
+                f"{seen.path} has the entity tag {seen.etag} in the storage and {etag} in the vault"
+            )
         size, stored = (seen.size, kept.size) if sealed else (kept.size, 0)
         return IndexEntry(seen.path, size, seen.etag, Held.BLOB, key, etag, stored=stored)
 

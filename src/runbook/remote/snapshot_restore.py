@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from runbook.domain.errors import MismatchError, RefusedError
 from runbook.domain.image_index import Held, IndexEntry
+from runbook.domain.sealed_blobs import is_sealed
 from runbook.domain.snapshot import SortedLookup, StoredObject, UnsortedError, digest_of_key
 from runbook.remote.copy_limits import CopyLimits
 from runbook.remote.copying import Copier, Wanted, copier_between, is_md5
@@ -112,7 +113,8 @@ def _is_there(entry: IndexEntry, seen: StoredObject | None) -> bool:
     if entry.held is not Held.BLOB:
         content = entry.target.encode() if entry.held is Held.LINK else entry.data
         return seen.etag == hashlib.md5(content, usedforsecurity=False).hexdigest()
-    known = {etag for etag in (entry.etag, entry.kept) if is_md5(etag)}
+    kept = "" if is_sealed(entry.key) else entry.kept  # the tag of an encrypted blob is of other bytes
+    known = {etag for etag in (entry.etag, kept) if is_md5(etag)}
     return not is_md5(seen.etag) or not known or seen.etag in known
 
 
@@ -120,5 +122,6 @@ def _content(entry: IndexEntry, cluster: str) -> Wanted | bytes:
     """Return the bytes that the index knows, else where they are in the vault."""
     if entry.held is Held.BLOB:
         key = f"{cluster}/{entry.key}"
-        return Wanted(key, entry.path, entry.size, entry.kept, digest_of_key(entry.key))
+        digest = digest_of_key(entry.key) or (f"sha256:{entry.sha256}" if entry.sha256 else None)
+        return Wanted(key, entry.path, entry.size, entry.kept, digest)
     return entry.target.encode() if entry.held is Held.LINK else entry.data

@@ -40,7 +40,7 @@ def _take_released(vault: Vault, key: str, data: bytes) -> str:
 
 
 def clear_state(vault: Vault, key: str, etag: str | None = None) -> None:
-    """Leave no record under `key`, or a released one; with `etag`, only while it is the record that was read."""
+    """Leave no record under `key`, or a released one; with `etag`, one that is overwritten is the one that was read."""
     try:
         vault.delete(key)
     except DeleteRefusedError:

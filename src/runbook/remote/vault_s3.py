@@ -47,7 +47,7 @@ class S3Vault:
         self.prefix = f"{prefix.strip('/')}/" if prefix.strip("/") else ""
         self.options = options or WriteOptions()
         self.seal = seal or BlobSeal()
-        self._plan = PartPlan(max_parts=max_parts)
+        self._plan = PartPlan(max_parts=max_parts, checksums=self.options.lock is not None)
 
     @property
     def where(self) -> str:

@@ -9,12 +9,14 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from itertools import chain
 
 from runbook.domain.catalogue import Entry
-from runbook.domain.recovery import MANIFEST, Manifest
+from runbook.domain.errors import RefusedError
+from runbook.domain.recovery import INDEX, MANIFEST, Manifest
 from runbook.domain.sampling import Budget, Item, next_share
 from runbook.domain.vault_report import VaultReport
 from runbook.domain.verification import Damage, Mode, State, still_known
 from runbook.remote.blob_check import listed, why_not_intact
 from runbook.remote.catalogue import Look, look_at, read_catalogue
+from runbook.remote.encryption import recipient_of
 from runbook.remote.hashing import hashed
 from runbook.remote.needed_images import Place, needed_by, needed_images
 from runbook.remote.recovery_points import load_point
@@ -56,6 +58,7 @@ class _Run:
         self._state = read_state(place.vault, place.cluster)
         self._known = {d.key for record in self._state.records.values() for d in record.damages}
         self._read_again: set[str] = set()
+        self._opened: set[str] = set()
         self.report.rotation = self._state.rotation
 
     def look_at_blobs(self, look: Look) -> None:
@@ -73,7 +76,7 @@ class _Run:
     def read_all(self, look: Look) -> None:
         """Read back each point, and then every blob that any of them needs."""
         wanted = WantedBlobs()
-        for entry in look.readable:
+        for entry in self._that_open(look):
             try:
                 contents = self._read_back(entry)
             except NotThereError:  # it was removed since it was looked at: on purpose, or not
@@ -81,9 +84,42 @@ class _Run:
                 self.report.note(Damage(key, f"{key} is not in the vault any more"))
                 continue
             wanted = wanted.merged(blobs_of(contents.index, entry.id, contents.digests))
-        save_wanted(self._place.records, self._cluster, wanted)
+        wanted = self._kept_in_mind(look, wanted)
         self._read(listed(self._vault, self._cluster, wanted, self._note_listed))
         self.report.rotation = self._state.rotation.after_all(self._began)
+
+    def _that_open(self, look: Look) -> list[Entry]:
+        """Return the points that the identity opens; of the others a note, for another key is no damage."""
+        if not look.readable:
+            return []
+        own = recipient_of(self._place.identity())
+        entries = [entry for entry in look.readable if self._is_for(entry, own)]
+        if not entries:
+            raise RefusedError("vault.identity", "it opens none of the points", _OWN_KEY)
+        self._opened = {entry.id for entry in entries}
+        self.report.notes += [
+            f"points/{entry.id} is encrypted for other keys: it was not opened"
+            for entry in look.readable
+            if entry.id not in self._opened
+        ]
+        return entries
+
+    def _is_for(self, entry: Entry, recipient: str) -> bool:
+        try:
+            return recipient in load_point(self._vault, self._cluster, entry.id).recipients
+        except NotThereError:  # it was removed since it was looked at
+            return True
+
+    def _kept_in_mind(self, look: Look, wanted: WantedBlobs) -> WantedBlobs:
+        """Return the blobs with those that an earlier run listed for points that this one cannot read; save them."""
+        spoiled = {damage.key for damage in self.report.damages}
+        read = {name for name in self._opened if f"points/{name}/{INDEX}" not in spoiled}
+        unread = {entry.id for entry in look.catalogue.live} - read
+        if unread:
+            saved = saved_wanted(self._vault, self._cluster) or ()
+            wanted = wanted.merged(blob for blob in saved if blob.point in unread)
+        save_wanted(self._place.records, self._cluster, wanted)
+        return wanted
 
     def _read_back(self, entry: Entry) -> Contents:
         manifest = load_point(self._vault, self._cluster, entry.id)
@@ -96,8 +132,8 @@ class _Run:
 
     def read_share(self, look: Look, budget: Budget) -> None:
         """Read the share of all objects that is due, and list what the points need for the looks to come."""
-        wanted = needed_images(self._place, look.readable, self._note_once)
-        save_wanted(self._place.records, self._cluster, wanted)
+        wanted = needed_images(self._place, self._that_open(look), self._note_once)
+        wanted = self._kept_in_mind(look, wanted)
         rotation, arc, size = self._state.rotation, budget.arc, budget.bytes
         note: Callable[[WantedBlob, Damage], None] = self._note_listed
         go_on = _Until(budget.seconds)
@@ -160,8 +196,15 @@ class _Run:
             turn = self.report.rotation
             return after if self.report.mode is Mode.QUICK else State(turn, after.records)
 
-        change_state(self._place.records, self._cluster, change)
+        self._note_known(change_state(self._place.records, self._cluster, change))
         return self.report
+
+    def _note_known(self, state: State) -> None:
+        """Take in what earlier runs found and nobody has mended: a vault with that is not sound."""
+        found = {damage.key for damage in self.report.damages}
+        for damage in dict.fromkeys(d for record in state.records.values() for d in record.damages):
+            if damage.key not in found:
+                self.report.note(damage)
 
     def _forget(self, by_point: Mapping[str, Sequence[Damage]]) -> None:
         """Drop what was found of points that were removed on purpose while this run looked."""
@@ -217,6 +260,8 @@ def verify_one(place: Place, manifest: Manifest, *, full: bool = False) -> Verif
     """Return what is wrong with one point, opened and proven, and leave it on record; `full` reads its blobs too."""
     began = place.now()
     look = look_at(place.vault, place.cluster, place.records)
+    if recipient_of(place.identity()) not in manifest.recipients:
+        raise RefusedError("vault.identity", f"it does not open recovery point {manifest.id}", _OWN_KEY)
     report = verify_point(place.vault, manifest, place.identity(), full=full)
     known = {damage.key for damage in report.damages}
     report.damages += [d for d in look.damages if d.point == manifest.id and d.key not in known]
@@ -230,3 +275,6 @@ def verify_one(place: Place, manifest: Manifest, *, full: bool = False) -> Verif
 
     change_state(place.records, place.cluster, change)
     return report
+
+
+_OWN_KEY = "give the identity of one of the recipients that `runbook points show` names"

@@ -47,6 +47,12 @@ def etags(vault: Vault, cluster: str) -> Callable[[str], str]:
     return etag_of
 
 
+def known_damage(vault: Vault, cluster: str) -> frozenset[str]:
+    """Return the keys of objects that a verification found to be damaged, and that are still the same objects."""
+    records = known_records(vault, cluster).values()
+    return frozenset(damage.key for record in records for damage in record.damages)
+
+
 def known_records(vault: Vault, cluster: str) -> dict[str, Record]:
     """Return the record of each point, with what was found and is there still: nothing is known of what replaced it."""
     etag_of = etags(vault, cluster)

@@ -12,7 +12,7 @@ ALL = dict.fromkeys(Right, True)
     [
         (Role.WRITER, "list, read, write, overwrite, lock"),
         (Role.VERIFIER, "list, read"),
-        (Role.PRUNER, "list, read, delete"),
+        (Role.PRUNER, "list, read, write, overwrite, delete"),
         (Role.RESTORER, "list, read"),
     ],
 )

@@ -47,20 +47,6 @@ def test_the_vaults_clock_is_compared_with_ours_and_nothing_is_left(vault: FileV
     assert [seen.key for seen in vault.list("prod/")] == before
 
 
-def test_two_machines_that_compare_clocks_at_once_are_not_in_each_others_way(tmp_path: Path) -> None:
-    class Noting(FileVault):
-        written: list[str] = []
-
-        def put_bytes(self, key: str, data: bytes, *, only_if_absent: bool = False) -> str:
-            self.written.append(key)
-            return super().put_bytes(key, data, only_if_absent=only_if_absent)
-
-    for _ in range(2):
-        measure_skew(Noting(tmp_path), "prod")
-    first, second = Noting.written
-    assert first != second
-
-
 def test_without_a_write_a_vault_that_is_ahead_shows_by_its_newest_object(vault: FileVault) -> None:
     survey = survey_points(vault, "prod")
     assert skew_without_a_write(survey, datetime.now(UTC)) < timedelta(seconds=5)
