@@ -173,3 +173,14 @@ def test_a_vault_that_fails_is_told_as_it_is(storage: S3Storage, endpoint: Endpo
     with pytest.raises(InvalidConfigError, match="age1nobody"):
         take_pass(storage, vault, "prod")
     assert list(vault.list("")) == []
+
+
+def test_with_other_recipients_all_is_encrypted_anew_and_whoever_opens_a_point_opens_its_images(
+    storage: S3Storage, vault: Vault
+) -> None:
+    first = take_pass(storage, vault, "prod")
+    only_second = BlobSeal([SECOND_RECIPIENT], lambda: SECOND, new_blobs=True)
+    later = take_pass(storage, with_seal(vault, only_second), "prod")
+    assert later.copied == first.copied
+    assert findings(with_seal(vault, only_second), later.index, full=True) == []
+    assert findings(vault, first.index, full=True) == []

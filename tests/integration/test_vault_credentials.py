@@ -14,6 +14,10 @@ from flows.cli import app
 from runbook.domain.access import Right, Role
 from runbook.domain.errors import InvalidConfigError, RefusedError
 from runbook.remote.access_probe import prepare_probe, probe_rights
+from runbook.remote.catalogue import expected_points
+from runbook.remote.pins import pin, read_pins, unpin
+from runbook.remote.prune import Removal, remove_point
+from runbook.remote.vault_s3 import S3Vault
 from tests.fakes.guarded_s3 import (
     BYPASS,
     DELETE,
@@ -27,6 +31,8 @@ from tests.fakes.guarded_s3 import (
     guarded_s3,
 )
 from tests.fakes.manifests import NOW
+from tests.fakes.memory_storage import MemoryStorage
+from tests.fakes.published_points import CLUSTER, TREE, publish_point
 
 EXAMPLE = Path(__file__).parents[2] / "deployments" / "examples" / "msr-2.9-mke.yaml"
 GRANTS = {
@@ -177,3 +183,27 @@ def test_half_a_pair_of_a_role_and_keys_of_a_folder_are_refused(file: Path, docu
     assert isinstance(error, InvalidConfigError)
     assert "vault.credentials.pruner.secret_key: Field required" in error.what
     assert "vault.credentials: a folder takes no keys" in error.what
+
+
+def test_the_pruner_removes_a_point_with_no_more_rights_than_the_page_gives_it(s3: GuardedS3) -> None:
+    s3.grants = {role.value: frozenset(rights) for role, rights in GRANTS.items()}
+    bucket = s3.new_bucket()
+    writer, pruner = (S3Vault(s3.client(name), bucket) for name in ("writer", "pruner"))
+    manifest = publish_point(writer, MemoryStorage(TREE))
+    removed = remove_point(
+        pruner, CLUSTER, manifest.id, finished=True, still_allowed=lambda: None, records=writer
+    )
+    assert removed == Removal(gone=True)
+    assert list(writer.list(f"{CLUSTER}/points/")) == []
+    assert expected_points(writer, CLUSTER) == set()
+
+
+def test_pins_come_and_go_where_nothing_may_be_deleted(s3: GuardedS3) -> None:
+    s3.grants = {"writer": frozenset(GRANTS[Role.WRITER])}
+    vault = S3Vault(s3.client("writer"), s3.new_bucket())
+    manifest = publish_point(vault, MemoryStorage(TREE))
+    for why in ("audit", "again"):
+        pin(vault, CLUSTER, manifest.id, why)
+        assert read_pins(vault, CLUSTER) == {manifest.id: why}
+        unpin(vault, CLUSTER, manifest.id)
+        assert read_pins(vault, CLUSTER) == {}

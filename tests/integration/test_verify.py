@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from runbook.domain.errors import RefusedError
 from runbook.domain.recovery import (
     INDEX,
     MANIFEST,
@@ -19,11 +20,14 @@ from runbook.domain.recovery_json import manifest_to_json
 from runbook.domain.sampling import Budget, budget_of
 from runbook.domain.verification import Damage, Mode
 from runbook.remote.catalogue import announce, read_catalogue, retire, settle
-from runbook.remote.recovery_points import list_points, publish
+from runbook.remote.encryption import generate_identity
+from runbook.remote.needed_images import Place
+from runbook.remote.recovery_points import list_points, load_point, publish
 from runbook.remote.storage import S3Storage
 from runbook.remote.vault import Vault
 from runbook.remote.vault_file import FileVault
 from runbook.remote.vault_s3 import S3Vault
+from runbook.remote.vault_verify import verify_one, verify_vault
 from runbook.remote.verifications import change_state
 from runbook.remote.wanted_blobs import saved_wanted
 from tests.fakes.metadata_archive import digest_of, rows_of_image
@@ -31,6 +35,7 @@ from tests.fakes.stored_images import id_path, tree_of
 from tests.integration.recovery_fixtures import Endpoint, s3_endpoint
 from tests.integration.taken_points import back_up
 from tests.integration.verified_site import (
+    ALL,
     CONFIG,
     LATER,
     NEW,
@@ -179,10 +184,13 @@ def test_samples_go_on_where_the_last_one_ended_until_every_object_was_read(fold
     folder.change(part(METADATA, OLD), flipped)
     folder.change(part(SIDECAR), flipped)
     runs = [folder.verify(Mode.SAMPLE, budget_of(percent=25)) for _ in range(4)]
-    assert sorted(damage.key for run in runs for damage in run.damages) == [
+    assert {damage.key for run in runs for damage in run.damages} == {
         f"points/{OLD}/{METADATA}",
         f"points/{NEW}/{SIDECAR}",
-    ]
+    }
+    found = [len(run.damages) for run in runs]
+    assert found == sorted(found)  # what one has found stays until it is mended
+    assert found[-1] == 2
     assert sum(run.objects + run.blobs for run in runs) == 10
     assert [round(run.rotation.coverage, 2) for run in runs] == [0.25, 0.5, 0.75, 0]
     assert runs[-1].rotation.whole == NOON + timedelta(minutes=1)  # when the first of them began
@@ -234,11 +242,28 @@ def test_what_is_read_again_and_found_sound_is_not_known_to_be_damaged_any_more(
     assert seen
     misread = Damage(blob(LATER)[5:], "a disk that failed once", seen.etag)
     change_state(folder.vault, "prod", lambda state: state.after((Mode.FULL, NOON), {NEW: [misread]}))
-    known = []
-    for mode in (Mode.QUICK, Mode.SAMPLE):
-        assert folder.findings(mode) == []
-        known.append(list_points(folder.vault, "prod")[1].damage is not None)
-    assert known == [True, False]
+    for mode, found in ((Mode.QUICK, ["a disk that failed once"]), (Mode.SAMPLE, [])):
+        assert folder.findings(mode) == found
+        assert (list_points(folder.vault, "prod")[1].damage is not None) is bool(found)
+
+
+def test_an_identity_that_opens_no_point_is_refused_and_nothing_is_on_record(folder: Site) -> None:
+    other = generate_identity()[0]
+    before = folder.vault.get_bytes("prod/verifications/state.json")
+    place = Place(folder.vault, "prod", lambda: other, folder.now, folder.vault)
+    for mode in (Mode.SAMPLE, Mode.FULL):
+        with pytest.raises(RefusedError, match="vault.identity: it opens none of the points"):
+            verify_vault(place, mode, ALL)
+    with pytest.raises(RefusedError, match=f"vault.identity: it does not open recovery point {NEW}"):
+        verify_one(place, load_point(folder.vault, "prod", NEW))
+    assert folder.vault.get_bytes("prod/verifications/state.json") == before
+
+
+def test_images_of_a_point_whose_index_cannot_be_read_stay_looked_after(folder: Site) -> None:
+    folder.change(part(INDEX), flipped)
+    folder.verify(Mode.SAMPLE)
+    folder.vault.delete(blob(LATER))
+    assert f"{blob(LATER)[5:]} is not in the vault" in folder.findings(Mode.QUICK)
 
 
 def test_points_that_are_older_than_the_catalogue_are_entered_and_it_is_said(folder: Site) -> None:
@@ -320,7 +345,7 @@ def test_metadata_is_opened_once_for_the_digests_of_id_named_blobs_that_the_serv
     endpoint: Endpoint,
 ) -> None:
     site = with_id_named_blobs(S3Vault(endpoint.client, endpoint.new_bucket()), endpoint)
-    for opened in (2, 1):  # the index and the metadata; then the index alone
+    for opened in (3, 2):  # to know whose it is, the index and the metadata; then without the metadata
         site.opened = 0
         assert site.findings(Mode.SAMPLE) == []
         assert site.opened == opened

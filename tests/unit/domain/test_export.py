@@ -55,7 +55,10 @@ def test_the_page_gives_the_vendors_restore_with_the_same_version_and_replica() 
     assert '--ucp-ca "$(cat CA.PEM)"' in page
     assert "--replica-id 0123456789ab --ucp-node dtr1 --dtr-external-url https://registry.example.com" in page
     assert "--dtr-use-default-storage \\ < metadata.tar" in page
-    assert "control-plane.tar another part of the point" in page
+    assert (
+        "control-plane.tar the backup of UCP / MKE with users and teams: restore it before the registry"
+        in page
+    )
 
 
 def test_the_page_of_an_older_version_has_no_flags_that_it_does_not_know() -> None:

@@ -261,3 +261,12 @@ def test_points_that_are_kept_longer_than_they_are_locked_are_told(
 ) -> None:
     policy = RetentionPolicy(**rules)  # type: ignore[arg-type]
     assert why_outlives_lock(policy, timedelta(days=days)) == reason
+
+
+def test_nothing_is_removed_while_a_point_that_must_be_there_has_no_manifest() -> None:
+    seen = Circumstances(NOW, missed=("20261101T010203Z-0a1b2c3d",))
+    planned = plan_retention(nightly(9), RetentionPolicy(keep_last=2, most_at_once=BOLD), seen)
+    assert planned.expired
+    assert planned.removed == ()
+    assert planned.refusal
+    assert "the catalogue names 1 points that have no manifest, first: 20261101" in planned.refusal.what

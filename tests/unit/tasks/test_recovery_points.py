@@ -15,11 +15,14 @@ from runbook.domain.disaster import Unfinished
 from runbook.domain.errors import InvalidConfigError, MismatchError, RefusedError
 from runbook.domain.escrow import EscrowProbe
 from runbook.domain.metadata import expected_tables
+from runbook.domain.verification import Damage, Mode
 from runbook.domain.versions import parse_version
 from runbook.remote.encryption import generate_identity, recipient_of
 from runbook.remote.escrow import prove_identity, record_probe
+from runbook.remote.recovery_points import GONE
 from runbook.remote.unfinished import note_begun, unfinished_restore
 from runbook.remote.vault_file import PARTIAL
+from runbook.remote.verifications import change_state
 from tasks.recovery_points import Begun, begin_point, stream_metadata
 from tasks.vault import check_vault
 from tests.fakes.cluster_connection import FakeCluster
@@ -219,3 +222,27 @@ def test_a_backup_clears_away_what_a_killed_one_left(cluster: FakeCluster) -> No
         os.utime(partial / name, (time.time() - age, time.time() - age))
     begin_point.fn(cluster)
     assert [file.name for file in partial.glob("0*")] == ["0b-1"]
+
+
+def test_a_point_that_is_gone_without_a_word_is_a_warning(cluster: FakeCluster) -> None:
+    cluster.replicas = [alive(1)]
+    point = take_point(cluster)
+    for seen in list(cluster.vault.list(f"lab/points/{point.id}/")):
+        cluster.vault.delete(seen.key)
+    found = [f for f in check_vault.fn(cluster) if point.id in f.where]
+    assert [(f.level, f.what) for f in found] == [("warning", GONE)]
+
+
+def test_a_blob_that_is_known_to_be_damaged_makes_no_point(cluster: FakeCluster) -> None:
+    cluster.replicas = [alive(1)]
+    point = take_point(cluster)
+    blob = next(seen for seen in cluster.vault.list("lab/blobs/") if seen.size > 100)
+    damage = Damage(blob.key.removeprefix("lab/"), "it rots", blob.etag)
+    then = (Mode.FULL, datetime.now(UTC))
+    change_state(cluster.vault, "lab", lambda state: state.after(then, {point.id: [damage]}))
+    with pytest.raises(
+        MismatchError, match="is known to be damaged, and the registry needs it\nNext: delete it there"
+    ):
+        take_point(cluster)
+    cluster.vault.delete(blob.key)
+    assert take_point(cluster).verified

@@ -6,11 +6,13 @@ from blocks.retention import RetentionSettings
 from runbook.domain.disaster import Unfinished
 from runbook.domain.errors import LockedError, RefusedError
 from runbook.domain.locks import LEASE, LockRecord
-from runbook.domain.recovery import INDEX, blobs_prefix, part_key
+from runbook.domain.recovery import INDEX, MANIFEST, blobs_prefix, part_key
 from runbook.domain.retention import Verdict
+from runbook.remote.catalogue import enter
 from runbook.remote.encryption import generate_identity
 from runbook.remote.locks import HeldLock
 from runbook.remote.pins import pin
+from runbook.remote.recovery_points import load_point
 from runbook.remote.unfinished import note_begun
 from tasks.retention import choose_expired, read_needed, remove_expired, sweep_unneeded
 from tests.fakes.cluster_connection import FakeCluster
@@ -169,3 +171,14 @@ def test_an_unfinished_point_is_called_what_is_left_of_one(cluster: FakeCluster,
     assert (done.where, done.what) == (left, "what a run has left of a point")
     assert done.reason == "it is not whole, and more than a day old"
     assert points_of(cluster) == ids
+
+
+def test_nothing_goes_while_somebody_has_deleted_the_manifest_of_a_point(
+    cluster: FakeCluster, ids: list[str]
+) -> None:
+    enter(cluster.vault, load_point(cluster.vault, "lab", ids[3]))
+    cluster.vault.delete(part_key("lab", ids[3], MANIFEST))
+    planned = choose_expired.fn(cluster)
+    assert planned.removed == ()
+    assert planned.refusal
+    assert f"the catalogue names 1 points that have no manifest, first: {ids[3]}" in planned.refusal.what
