@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -228,3 +229,22 @@ def test_between_two_providers_bytes_are_streamed_and_hashed_both_ways(endpoint:
         assert (content(target), "CopyObject" in other.requests) == (TREE, False)
         second = take_pass(storage, vault, "prod")
         assert (second.copied, second.fetched) == (0, 0)
+
+
+@pytest.mark.parametrize(("encryption", "found"), [("AES256", 1), ("aws:kms", 0)])
+def test_a_blob_that_is_another_one_in_the_vault_is_a_finding_where_entity_tags_can_tell(
+    endpoint: Endpoint, encryption: Any, found: int
+) -> None:
+    storage = fill(new_storage(endpoint), {blob_path(b"good"): b"good"})
+    vault = S3Vault(endpoint.client, endpoint.new_bucket())
+    take_pass(storage, vault, "prod")
+    (seen,) = vault.list("prod/blobs/")
+    vault.put_bytes(seen.key, b"evil")
+    endpoint.client.put_object(
+        Bucket=storage.bucket,
+        Key=storage.full_key(blob_path(b"good")),
+        Body=b"good",
+        ServerSideEncryption=encryption,
+    )
+    findings = take_pass(storage, vault, "prod").findings
+    assert ["has the entity tag" in finding for finding in findings] == [True] * found

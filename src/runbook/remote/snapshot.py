@@ -37,7 +37,7 @@ from runbook.remote.copy_limits import CopyLimits
 from runbook.remote.copying import CHUNK, CheapestCopier, Copied, Wanted, copier_between, is_md5
 from runbook.remote.image_index import ImageIndex
 from runbook.remote.patience import patiently
-from runbook.remote.storage import Storage
+from runbook.remote.storage import S3Storage, Storage
 from runbook.remote.vault import AlreadyThereError, ChangedError, NotThereError, Vault, VaultObject
 
 INLINE_LIMIT = 64 * 1024
@@ -130,7 +130,7 @@ class _Pass:
         self._storage, self._vault, self._cluster = ends
         self._pool, self._bulk, self._limits = pool, bulk, limits
         self._single = copier_between(self._storage, self._vault, limits.pace)
-        self._by_server = isinstance(self._single, CheapestCopier)
+        self._tags_tell = isinstance(self._single, CheapestCopier)
         self._slots: deque[_Slot] = deque()
         self._tag: _TagFolder | None = None
         self._say_at = time.monotonic() + SAY_EVERY
@@ -184,12 +184,19 @@ class _Pass:
                 f"{seen.path} has {seen.size} bytes in the storage and {kept.size} in the vault"
             )
         etag = self._vault.content_etag(kept.etag) or ""
-        if self._by_server and etag and is_md5(seen.etag) and etag != seen.etag and not sealed:
+        if not sealed and kept.size == seen.size and self._is_another(seen, etag):
             self.result.findings.append(
                 f"{seen.path} has the entity tag {seen.etag} in the storage and {etag} in the vault"
             )
         size, stored = (seen.size, kept.size) if sealed else (kept.size, 0)
         return IndexEntry(seen.path, size, seen.etag, Held.BLOB, key, etag, stored=stored)
+
+    def _is_another(self, seen: StoredObject, kept: str) -> bool:
+        """Tell by entity tags that the vault holds other bytes; under a key service a bucket's tags tell nothing."""
+        if not (self._tags_tell and kept and is_md5(seen.etag) and kept != seen.etag):
+            return False
+        self._tags_tell = isinstance(self._storage, S3Storage) and self._storage.tags_are_md5(seen.path)
+        return self._tags_tell
 
     def _wanted(self, seen: StoredObject, key: str) -> Wanted:
         return Wanted(seen.path, f"{self._cluster}/{key}", seen.size, seen.etag, digest_of_key(key))

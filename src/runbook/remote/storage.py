@@ -80,6 +80,15 @@ class S3Storage:
         """Store what is written when the block ends cleanly."""
         return S3Writer(self.client, self.bucket, self.full_key(path), only_if_absent=False)
 
+    def tags_are_md5(self, path: str) -> bool:
+        """Tell whether the object's entity tag can be the MD5 of its content: under a key service it is not."""
+        key = self.full_key(path)
+        with s3_errors(f"s3://{self.bucket}/{key}"):
+            seen = self.client.head_object(Bucket=self.bucket, Key=key)
+        return not (
+            str(seen.get("ServerSideEncryption", "")).startswith("aws:kms") or "SSECustomerAlgorithm" in seen
+        )
+
     def full_key(self, path: str) -> str:
         """Return the key in the bucket."""
         return self.root + path
