@@ -179,7 +179,7 @@ class FileVault:
         final = self.path(key)
         for attempt in range(_TRIES):
             try:
-                final.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+                _make_folder(final.parent)
                 _put(temporary, final, only_if_absent=only_if_absent)
                 break
             except FileNotFoundError:  # `delete` took the empty folder away before the file was in it
@@ -228,6 +228,16 @@ class FileWriter:
 
     def flush(self) -> None:
         """Leave it to the commit."""
+
+
+def _make_folder(folder: Path) -> None:
+    """Make `folder` with its parents; FileNotFoundError if another took it away between two looks at it."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except FileExistsError as exc:
+        if folder.exists() and not folder.is_dir():
+            raise
+        raise FileNotFoundError(exc.errno, exc.strerror, str(folder)) from exc
 
 
 def _walk(folder: Path, prefix: str) -> Iterator[tuple[str, os.stat_result]]:
