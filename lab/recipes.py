@@ -9,7 +9,7 @@ from lab import moto_site
 from lab.paths import IMAGES, STANDIN
 from lab.topology import REGISTRY_VERSION
 
-OLD_VERSION = "2.4.1"
+REGISTRY_VERSIONS = ("2.4.1", REGISTRY_VERSION, "2.10.4")
 CONTROL_PLANE_VERSION = "3.2.6"
 _SERVICES = {
     "api": "api",
@@ -102,11 +102,6 @@ _MOTO = Extra(moto_site.fingerprint, _moto_entries)
 
 def all_recipes() -> tuple[Recipe, ...]:
     """Return every image of the lab, parents before their children."""
-    bootstrapper = f"lab/dtr:{REGISTRY_VERSION}"
-    services = (
-        Recipe(f"dtr-{name}", REGISTRY_VERSION, "dtr-service", bootstrapper, {"SERVICE": module})
-        for name, module in _SERVICES.items()
-    )
     return (
         Recipe("node", "1", "node"),
         Recipe("runtime", "1", "runtime"),
@@ -114,10 +109,16 @@ def all_recipes() -> tuple[Recipe, ...]:
         Recipe("s3", "1", "s3", "lab/runtime:1", extra=_MOTO),
         Recipe("standin", "1", "standin", "lab/runtime:1", extra=_STANDIN),
         Recipe("ucp", CONTROL_PLANE_VERSION, "ucp", "lab/standin:1"),
-        Recipe("dtr", REGISTRY_VERSION, "dtr", "lab/standin:1", {"VERSION": REGISTRY_VERSION}),
-        Recipe("dtr", OLD_VERSION, "dtr", "lab/standin:1", {"VERSION": OLD_VERSION}),
-        *services,
+        *(recipe for version in REGISTRY_VERSIONS for recipe in _registry(version)),
     )
+
+
+def _registry(version: str) -> Iterator[Recipe]:
+    """Yield the bootstrapper of one version and the services that it runs."""
+    bootstrapper = Recipe("dtr", version, "dtr", "lab/standin:1", {"VERSION": version})
+    yield bootstrapper
+    for name, module in _SERVICES.items():
+        yield Recipe(f"dtr-{name}", version, "dtr-service", bootstrapper.reference, {"SERVICE": module})
 
 
 def node_references() -> tuple[str, ...]:

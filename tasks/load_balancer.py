@@ -33,10 +33,10 @@ def check_load_balancer(cluster: ClusterConnection) -> tuple[Finding, ...]:
 
 
 @step("load balancer pool")
-def ensure_pool(cluster: ClusterConnection) -> Step:
-    """Leave the load balancer passing TCP to every replica that is there, each of them up."""
+def ensure_pool(cluster: ClusterConnection, without: str = "") -> Step:
+    """Leave the load balancer passing TCP to every replica that is there, each up; to none on `without`."""
     name = cluster.settings.load_balancer.haproxy.name
-    pool = _members(cluster)
+    pool = tuple(backend for backend in _members(cluster) if backend.name != without)
     wanted = _render(cluster, pool)
     what = f"pool of {', '.join(backend.name for backend in pool)}"
     if cluster.load_balancer.read() == wanted:

@@ -20,6 +20,9 @@ class Action(StrEnum):
     RESTORE_IMAGES = "restore images"
     RESTORE_METADATA = "restore metadata"
     REMOVE = "remove"
+    DRAIN = "drain"
+    LOAD_IMAGES = "load images"
+    UPGRADE = "upgrade"
     VERIFY = "verify"
 
 
