@@ -44,10 +44,10 @@ class Ended:
         return {f"{match['where']}: {match['what']}": match["reason"] for match in found if match}
 
 
-def start(*arguments: str) -> subprocess.Popen[str]:
+def start(*arguments: str, module: str = "flows") -> subprocess.Popen[str]:
     """Start `runbook`; its run is seen by the lab's Prefect server."""
     return subprocess.Popen(
-        [sys.executable, "-m", "flows", *arguments],
+        [sys.executable, "-m", module, *arguments],
         cwd=ROOT,
         env=prefect_services.environment(),
         stdin=subprocess.DEVNULL,
