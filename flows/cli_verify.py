@@ -15,7 +15,7 @@ from runbook.domain.access import Role
 from runbook.domain.errors import InvalidConfigError, MismatchError
 from runbook.domain.recovery import select_point
 from runbook.domain.sampling import Budget
-from runbook.domain.verification import Mode
+from runbook.domain.verification import Mode, first_of
 from runbook.remote.needed_images import Place
 from runbook.remote.recovery_points import list_with_gone
 from runbook.remote.vault_verify import verify_one, verify_vault
@@ -75,7 +75,7 @@ def _verify_one(place: Place, point: str | None, *, full: bool) -> None:
     for finding in report.findings:
         typer.echo(finding)
     if not report.sound:
-        what = f"{len(report.findings)} things are wrong with it, first: {report.findings[0]}"
+        what = first_of(report.findings[0], len(report.findings))
         raise MismatchError(
             f"recovery point {manifest.id}", what, "restore from another; see `runbook points list`"
         )

@@ -182,6 +182,11 @@ def seal_point(
     recipients = tuple(cluster.settings.vault.recipients)
     index = write_index(cluster.vault, part_key(cluster.name, begun.id, INDEX), images.index, recipients)
     sidecar = write_sidecar(cluster.vault, cluster.name, begun.id, content, recipients)
+    parts = {METADATA: part_of(metadata), INDEX: index, SIDECAR: sidecar}
+    details = {"flow_run": flow_run.get_id() or ""}
+    if accounts:
+        parts[CONTROL_PLANE] = accounts.part
+        details["control_plane_image"] = accounts.image
     manifest = Manifest(
         cluster=cluster.name,
         id=begun.id,
@@ -190,24 +195,27 @@ def seal_point(
         registry_version=str(cluster.version),
         cluster_id=cluster_id,
         replica_id=begun.replica_id,
-        objects={METADATA: part_of(metadata), INDEX: index, SIDECAR: sidecar}
-        | ({CONTROL_PLANE: accounts.part} if accounts else {}),
+        objects=parts,
         images=images.totals(),
         proof=ProofNumbers(proof.references_checked, len(proof.missing), proof.orphans, proof.bytes),
         tags=len(metadata.references.tags),
         repositories=len({tag.repository for tag in metadata.references.tags}),
         canary=canary,
         recipients=recipients,
-        details={"flow_run": flow_run.get_id() or ""}
-        | ({"control_plane_image": accounts.image} if accounts else {}),
+        details=details,
     )
+    _prove_and_lock(cluster, manifest, images)
+    return manifest
+
+
+def _prove_and_lock(cluster: ClusterConnection, manifest: Manifest, images: PassResult) -> None:
+    """Leave the point read back, opened with each key that must open it, and locked where the vault is to lock."""
     _require_sound(cluster, manifest)
     if escrow := cluster.escrow_identity:
         probe = prove_identity(cluster.vault, manifest, escrow, (SIDECAR, INDEX), datetime.now(UTC))
         record_probe(cluster.vault, cluster.name, probe)
     if done := lock_point(cluster.vault, manifest, images.index, datetime.now(UTC)):
         get_run_logger().info("%s: %s", cluster.vault.where, done)
-    return manifest
 
 
 @step("publish point {manifest.id}", retries=0)

@@ -22,6 +22,7 @@ from runbook.domain.recovery import (
     why_not_restorable,
 )
 from runbook.domain.restore_plan import Loss, Verified, choose_node, choose_restore, plan_restore
+from runbook.domain.verification import first_of
 from runbook.remote.archive import read_metadata
 from runbook.remote.image_index import read_index
 from runbook.remote.loss import compare
@@ -86,7 +87,7 @@ def _require_sound(cluster: ClusterConnection, point: Manifest, *, full: bool) -
     if not report.sound:
         raise MismatchError(
             f"recovery point {point.id}",
-            f"{len(report.findings)} things are wrong with it, first: {report.findings[0]}",
+            first_of(report.findings[0], len(report.findings)),
             "nothing was touched; choose another with --point",
         )
     return report.listing

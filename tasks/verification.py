@@ -10,7 +10,7 @@ from runbook.domain.errors import MismatchError
 from runbook.domain.findings import Finding, Level, ok
 from runbook.domain.sampling import Budget
 from runbook.domain.vault_report import VaultReport
-from runbook.domain.verification import Mode
+from runbook.domain.verification import Mode, first_of
 from runbook.remote.needed_images import Place
 from runbook.remote.vault_verify import verify_vault
 from tasks.policy import step
@@ -48,7 +48,7 @@ def judge_vault(cluster: ClusterConnection, report: VaultReport) -> None:
 
 def why_not_sound(where: str, report: VaultReport) -> MismatchError:
     """Return the error for a vault in which something is wrong."""
-    what = f"{report.found} things are wrong with its recovery points, first: {report.damages[0].what}"
+    what = first_of(report.damages[0].what, report.found)
     return MismatchError(
         where, what, "see `runbook points list`, then docs/verify.md: what each finding means"
     )

@@ -62,7 +62,7 @@ def test_a_point_with_one_changed_byte_is_refused_before_anything_is_touched(rui
         ended = runbook(*APPROVED, cluster=ruined.file)
         verified = runbook("points", "verify", cluster=ruined.file)
         after = look(ruined)
-    what = f"1 things are wrong with it, first: {part}: "
+    what = f"{part}: "
     assert_failed(
         ended, MismatchError, f"recovery point {point}", what, "nothing was touched; choose another"
     )
@@ -101,7 +101,7 @@ def test_a_point_that_the_given_identity_does_not_open_is_refused(ruined, world,
     (tmp_path / "identity").write_text(other)
     vault = {"identity": f"file:{tmp_path}/identity", "recipients": [str(key.to_public())]}
     ended = runbook(*APPROVED, cluster=altered(lambda content: content["vault"].update(vault)))
-    what = "4 things are wrong with it, first: .* cannot be decrypted"
+    what = ".* cannot be decrypted.*, and 3 more"
     assert_failed(ended, MismatchError, f"recovery point {world.points[0]}", what, "nothing was touched")
     assert other not in ended.stderr
     assert look(ruined) == world

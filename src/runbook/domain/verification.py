@@ -25,6 +25,11 @@ class Mode(StrEnum):
     FULL = "full"  # every byte
 
 
+def first_of(first: str, number: int) -> str:
+    """Return the first of so many findings, and how many more there are."""
+    return first if number == 1 else f"{first}, and {number - 1} more"
+
+
 @dataclass(frozen=True)
 class Damage:
     """One thing that is wrong, as a sentence that names the object; its key is relative to the cluster's folder."""

@@ -5,16 +5,14 @@ listing of both sides, one copy per new blob and a constant. Links cost nothing:
 listing. What cannot be derived is fetched.
 """
 
-import hashlib
 import logging
 import time
 from collections import deque
-from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, field
 
-from runbook.domain.errors import MismatchError, RefusedError, RunbookError
+from runbook.domain.errors import RefusedError, RunbookError
 from runbook.domain.image_index import Held, IndexEntry, layout_of
 from runbook.domain.recovery import ImageTotals, blobs_prefix
 from runbook.domain.sealed_blobs import is_sealed, why_not_size
@@ -34,11 +32,12 @@ from runbook.remote.blob_seal import new_key
 from runbook.remote.bulk import BulkCopier
 from runbook.remote.bulk_choice import bulk_between
 from runbook.remote.copy_limits import CopyLimits
-from runbook.remote.copying import CHUNK, CheapestCopier, Copied, Wanted, copier_between, is_md5
+from runbook.remote.copying import CheapestCopier, Copied, Wanted, copier_between, is_md5
 from runbook.remote.image_index import ImageIndex
 from runbook.remote.patience import patiently
+from runbook.remote.snapshot_objects import Done, Flying, Slot, TagFolder, digest_of, entry_of_small
 from runbook.remote.storage import S3Storage, Storage
-from runbook.remote.vault import AlreadyThereError, ChangedError, NotThereError, Vault, VaultObject
+from runbook.remote.vault import NotThereError, Vault, VaultObject
 
 INLINE_LIMIT = 64 * 1024
 SAY_EVERY = 10.0
@@ -80,43 +79,6 @@ def take_pass(storage: Storage, vault: Vault, cluster: str, limits: CopyLimits |
             raise
 
 
-@dataclass(frozen=True)
-class _Done:
-    """What became of one object that a thread worked on."""
-
-    entry: IndexEntry | None = None
-    finding: str = ""
-    copied: int = 0
-    fetched: int = 0
-
-
-class _Flying:
-    """A blob that is being copied."""
-
-    def __init__(self, seen: StoredObject, key: str, copying: "Future[Copied]", vault: Vault) -> None:
-        self._seen, self._key, self._copying, self._vault = seen, key, copying, vault
-        self.done = copying.done
-
-    def result(self) -> _Done:
-        """Return what became of it; what is no finding is raised."""
-        seen, key = self._seen, self._key
-        try:
-            copied = self._copying.result()
-        except AlreadyThereError:
-            return _Done(IndexEntry(seen.path, seen.size, seen.etag, Held.BLOB, key))
-        except (NotThereError, ChangedError):
-            return _Done(finding=f"{seen.path} vanished or changed between its listing and its copy")
-        except MismatchError as exc:
-            return _Done(finding=exc.what)
-        kept = self._vault.content_etag(copied.etag) or ""
-        path, size, etag = seen
-        entry = IndexEntry(path, size, etag, Held.BLOB, key, kept, copied.sha256, stored=copied.stored)
-        return _Done(entry, copied=1)
-
-
-_Slot = IndexEntry | Future[_Done] | _Flying
-
-
 class _Pass:
     """One walk over the storage; entries leave in the order of the listing."""
 
@@ -131,8 +93,8 @@ class _Pass:
         self._pool, self._bulk, self._limits = pool, bulk, limits
         self._single = copier_between(self._storage, self._vault, limits.pace)
         self._tags_tell = isinstance(self._single, CheapestCopier)
-        self._slots: deque[_Slot] = deque()
-        self._tag: _TagFolder | None = None
+        self._slots: deque[Slot] = deque()
+        self._tag: TagFolder | None = None
         self._say_at = time.monotonic() + SAY_EVERY
         self.result = PassResult()
 
@@ -169,15 +131,15 @@ class _Pass:
             case Kind.LINK:
                 self._link(seen, place.name)
             case Kind.CURRENT:
-                self._tag = _TagFolder(place.name, seen)
+                self._tag = TagFolder(place.name, seen)
             case Kind.UPLOAD:
                 self.result.left_out += 1
             case Kind.OTHER:
                 self._queue(self._pool.submit(self._fetch, seen))
 
-    def _blob(self, seen: StoredObject, key: str, kept: VaultObject | None) -> _Slot:
+    def _blob(self, seen: StoredObject, key: str, kept: VaultObject | None) -> Slot:
         if kept is None:
-            return _Flying(seen, key, self._bulk.submit(self._wanted(seen, key)), self._vault)
+            return Flying(seen, key, self._bulk.submit(self._wanted(seen, key)), self._vault)
         sealed = is_sealed(key)
         if why_not_size(key, seen.size, 0, kept.size):
             self.result.findings.append(
@@ -210,7 +172,7 @@ class _Pass:
             else self._pool.submit(self._fetch, seen)
         )
 
-    def _queue(self, slot: _Slot) -> None:
+    def _queue(self, slot: Slot) -> None:
         (self._tag.slots if self._tag else self._slots).append(slot)
 
     def _leave_tag(self) -> None:
@@ -227,31 +189,31 @@ class _Pass:
         )
         self._slots.extend(tag.slots)
 
-    def _fetch(self, seen: StoredObject) -> _Done:
+    def _fetch(self, seen: StoredObject) -> Done:
         """Keep an object whose content follows from nothing: in the index if it is small, else as a blob."""
         try:
             data = patiently(self._read, seen)
         except NotThereError:
-            return _Done(finding=f"{seen.path} vanished between its listing and its copy")
+            return Done(finding=f"{seen.path} vanished between its listing and its copy")
         if isinstance(data, bytes):
-            return _Done(_inline(seen, data), fetched=1)
+            return Done(entry_of_small(seen, data), fetched=1)
         key = new_key(self._vault, blob_key(data))
         if self._vault.head(f"{self._cluster}/{key}") is None:
             return self._copy(seen, key)
-        return _Done(IndexEntry(seen.path, seen.size, seen.etag, Held.BLOB, key), fetched=1)
+        return Done(IndexEntry(seen.path, seen.size, seen.etag, Held.BLOB, key), fetched=1)
 
     def _read(self, seen: StoredObject) -> bytes | str:
         """Return a small object's content, a large one's digest."""
         with closing(self._storage.open(seen.path)) as stream:
-            return stream.read() if seen.size <= INLINE_LIMIT else _digest(stream.read)
+            return stream.read() if seen.size <= INLINE_LIMIT else digest_of(stream.read)
 
-    def _copy(self, seen: StoredObject, key: str) -> _Done:
+    def _copy(self, seen: StoredObject, key: str) -> Done:
         copying: Future[Copied] = Future()
         try:
             copying.set_result(patiently(self._single.copy, self._wanted(seen, key)))
         except RunbookError as exc:
             copying.set_exception(exc)
-        return _Flying(seen, key, copying, self._vault).result()
+        return Flying(seen, key, copying, self._vault).result()
 
     def _hand_over(self, allowed: int) -> None:
         """Move settled entries from the front into the index; wait while more than `allowed` are queued."""
@@ -268,7 +230,7 @@ class _Pass:
                 self._note_work(slot.result())
             self._slots.popleft()
 
-    def _note_work(self, done: _Done) -> None:
+    def _note_work(self, done: Done) -> None:
         if done.finding:
             self.result.findings.append(done.finding)
         self.result.copied += done.copied
@@ -283,27 +245,3 @@ class _Pass:
             self.result.blob_bytes += entry.size
             self.result.namings.add(entry.key.split("/", 2)[1])
         self.result.index.append(entry)
-
-
-@dataclass
-class _TagFolder:
-    """A tag's folder while the listing is in it: `current/link` comes before the index that explains it."""
-
-    prefix: str
-    current: StoredObject
-    targets: list[str] = field(default_factory=list)
-    slots: list[_Slot] = field(default_factory=list)
-
-
-def _inline(seen: StoredObject, data: bytes) -> IndexEntry:
-    place = classify(seen.path)
-    if place.kind is Kind.LINK and data == place.name.encode():
-        return IndexEntry(seen.path, len(data), seen.etag, Held.LINK, target=place.name)
-    return IndexEntry(seen.path, len(data), seen.etag, Held.INLINE, data=data)
-
-
-def _digest(read: Callable[[int], bytes]) -> str:
-    digest = hashlib.sha256()
-    while data := read(CHUNK):
-        digest.update(data)
-    return f"sha256:{digest.hexdigest()}"
