@@ -164,7 +164,7 @@ def test_a_connection_that_is_lost_midway_fails_the_pass(
                     node.connection.close()
                 yield seen
 
-    with pytest.raises(UnreachableError, match="connection"):
+    with pytest.raises(UnreachableError, match="node"):
         take_pass(Cutting(storage._machine, lambda: storage.root, "node"), folder, "prod")
 
 
