@@ -13,7 +13,7 @@ from registry.etcd import DatabaseRefusedError, DatabaseUnavailableError, Etcd
 
 _KEY = "/locks/operation"
 _COLLECTION_KEY = "/gc/lock"
-_LEASE = 15
+_LEASE = 10
 _WAIT = 20.0
 
 

@@ -49,9 +49,9 @@ async def _stable(site: Site, replica: Replica, others: list[Replica]) -> None:
 
 async def recreate(site: Site) -> None:
     """Leave every container of the replica new; its volumes stay."""
+    await _recreate_database(site)
     hub = await site.tables().property(properties.SETTINGS) or {}
     choice = storage_choice.from_settings(hub, site.replica)
-    await _recreate_database(site)
     for service in containers.SERVICES:
         site.console.info(f"Recreating {names.container(service, site.replica)}...")
     await asyncio.gather(*(site.ucp.remove(_place(site, service)) for service in containers.SERVICES))

@@ -12,6 +12,7 @@ from registry.bootstrapper.workplace import Site, wait_until
 from registry.etcd import Etcd
 
 _STABLE_WITHIN = 30.0
+_HEALTHY_WITHIN = 5.0
 
 
 async def run(site: Site) -> None:
@@ -33,14 +34,23 @@ async def run(site: Site) -> None:
 async def _check(site: Site, database: Etcd, victims: list[str]) -> None:
     """Fail before any change when a replica is unknown or the rest would have no majority."""
     site.console.info("Validating the replicas to remove")
+    if not site.options.get("force"):
+        await wait_until(lambda: _why_not_through(site), "Failed to validate the replicas", _HEALTHY_WITHIN)
+        if releases.checks_what_is_removed():
+            await _require_existence(site, database, victims)
     configured = await membership.members(database)
-    if releases.checks_what_is_removed() and not site.options.get("force"):
-        await _require_existence(site, database, victims)
-    staying = set(configured) - set(victims)
+    staying = {each for each, member in configured.items() if not member.learner} - set(victims)
     alive = await membership.live(site, staying)
     if len(alive) <= len(staying) // 2:
         lost = " ".join(sorted(staying - alive))
         raise FatalError(f"The cluster would lose its quorum, these replicas are unhealthy too: {lost}")
+
+
+async def _why_not_through(site: Site) -> str:
+    """Return what speaks against working through the replica that was named."""
+    here = [each for each in await cluster.replicas(site.database()) if each.id == site.replica]
+    found = await membership.sick(site, here)
+    return ", ".join(f"replica {each} is unhealthy ({status})" for each, status in found.items())
 
 
 async def _require_existence(site: Site, database: Etcd, victims: list[str]) -> None:

@@ -16,6 +16,8 @@ from registry.bootstrapper.ucp import UcpError
 from registry.bootstrapper.workplace import Site
 from registry.cluster import Replica
 
+_CHECK = "dtr-image-check-"
+
 
 async def run(site: Site) -> None:
     """Leave every replica healthy with this version."""
@@ -54,6 +56,7 @@ async def _old(site: Site, replicas: list[Replica]) -> list[Replica]:
 async def _require_images(site: Site, nodes: list[str]) -> None:
     """Fail before any change when a node lacks an image: nothing pulls it in the middle of an upgrade."""
     site.console.info("Checking the images of the nodes")
+    await _remove_checks(site)
     images = [names.service_image(service) for service in names.SERVICES]
     found = await asyncio.gather(*(_has(site, node, image) for node in nodes for image in images))
     asked = ((node, image) for node in nodes for image in images)
@@ -62,9 +65,15 @@ async def _require_images(site: Site, nodes: list[str]) -> None:
         raise FatalError(f"Failed to find the images of this version, no such image: {', '.join(lacking)}")
 
 
+async def _remove_checks(site: Site) -> None:
+    """Leave nothing of the checks of a run that was interrupted."""
+    left = [each for each in await site.ucp.containers() if each.name.startswith(_CHECK)]
+    await asyncio.gather(*(site.ucp.remove(each.id) for each in left))
+
+
 async def _has(site: Site, node: str, image: str) -> bool:
     """Try to create a container of it: the only question that reaches every node."""
-    name = f"dtr-image-check-{secrets.token_hex(4)}"
+    name = f"{_CHECK}{secrets.token_hex(4)}"
     try:
         container = await site.ucp.create_container(name, node, {"Image": image})
     except UcpError as exc:
