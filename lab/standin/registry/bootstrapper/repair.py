@@ -1,6 +1,8 @@
 """Phase 2 of `emergency-repair`: a cluster of one replica, from the data volume of that replica alone."""
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 from registry import cluster, health, names, properties, rethink
@@ -43,22 +45,32 @@ async def _remove_containers(site: Site) -> None:
 async def _alone(site: Site) -> Replica:
     """Leave the data with one member and one replica; return what it knows of it."""
     site.console.info("Recovering the database from the volume of this replica")
-    process = await asyncio.create_subprocess_exec(*rethink.private_arguments(site.replica, rethink.DATA))
-    database = Etcd(site.session, _LOCAL)
-    try:
-        await wait_until(lambda: _answers(database), "Failed to open the database", _OPEN_WITHIN)
+    async with _opened(site) as database:
         known = {replica.id: replica for replica in await cluster.replicas(database)}
         here = known.get(site.replica) or Replica(site.replica, site.node, site.http_port, site.https_port)
         await _forget_others(database, here)
-    finally:
-        process.terminate()
-        await process.wait()
     return here
 
 
-async def _answers(database: Etcd) -> str:
-    await database.get("/cluster/quorum")
-    return ""
+@asynccontextmanager
+async def _opened(site: Site) -> AsyncIterator[Etcd]:
+    """Give the database of the volume, which nobody else reaches, with its other members forgotten."""
+    process = await asyncio.create_subprocess_exec(*rethink.private_arguments(site.replica, rethink.DATA))
+    database = Etcd(site.session, _LOCAL)
+
+    async def why_not() -> str:
+        if process.returncode is not None:
+            raise FatalError("The database of this replica cannot be opened; try another replica ID")
+        await database.get("/cluster/quorum")
+        return ""
+
+    try:
+        await wait_until(why_not, "Failed to open the database", _OPEN_WITHIN)
+        yield database
+    finally:
+        if process.returncode is None:
+            process.terminate()
+        await process.wait()
 
 
 async def _forget_others(database: Etcd, here: Replica) -> None:
