@@ -69,15 +69,21 @@ class Bench:
         return self.run(command, *self.access(), *arguments, stdin=stdin, image=image, docker=secret)
 
     def interrupted(
-        self, when: Callable[[], bool], command: str, *arguments: str, image: str = IMAGE
+        self,
+        when: Callable[[], bool],
+        command: str,
+        *arguments: str,
+        image: str = IMAGE,
+        then: Callable[[], None] = lambda: None,
     ) -> Outcome:
-        """Run a command whose phase 2 is killed as soon as the condition holds."""
+        """Run a command whose phase 2 is killed as soon as the condition holds, and look at once after that."""
         with ThreadPoolExecutor(max_workers=1) as pool:
             run = pool.submit(self.boot, command, *arguments, image=image)
             try:
                 wait_until(lambda: when() or run.done(), seconds=90)
             finally:
                 self.plane.http.delete("/containers/dtr-phase2", params={"force": "1"})
+            then()
             return run.result()
 
     def access(self) -> tuple[str, ...]:
