@@ -81,7 +81,7 @@ async def _add(site: Site, existing: Etcd) -> None:
 
 
 async def _add_learner(site: Site, existing: Etcd) -> Member:
-    """Add the member as soon as the database takes one: some seconds after the last join it does not."""
+    """Add the member as soon as the database takes one."""
     for member in await existing.members():
         if member.learner:
             await existing.remove_member(member.id)  # of a join that died: the database takes one at a time
