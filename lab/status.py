@@ -13,7 +13,7 @@ from lab.machines import find_machine
 from lab.node_engines import node_engine, why_engine_not_ready
 from lab.state import read_state
 from lab.swarm import why_node_not_ready
-from lab.topology import BALANCER, MACHINES, NODES, STORAGE, Machine
+from lab.topology import BALANCER, STORAGE, Machine
 
 READY = "ready"
 
@@ -58,8 +58,8 @@ class Status:
 
 def observe(lab: Lab) -> Status:
     """Return the state of every machine and service of the lab."""
-    with ThreadPoolExecutor(max_workers=len(MACHINES)) as pool:
-        machines = tuple(pool.map(lambda machine: _observe_machine(lab, machine), MACHINES))
+    with ThreadPoolExecutor(max_workers=len(lab.topology.machines)) as pool:
+        machines = tuple(pool.map(lambda machine: _observe_machine(lab, machine), lab.topology.machines))
     return Status(lab.topology.prefix, lab.topology.subnet, (*machines, *_services(lab)))
 
 
@@ -70,12 +70,12 @@ def _observe_machine(lab: Lab, machine: Machine) -> Part:
     if state != "running":
         return Part(machine.name, str(machine.role), address, state)
     why_not = _why_machine_not_ready(lab, machine)
-    seen = _replicas_on(lab, machine) if machine in NODES and why_not is None else ""
+    seen = _replicas_on(lab, machine) if machine.has_engine and why_not is None else ""
     return Part(machine.name, str(machine.role), address, why_not or READY, seen)
 
 
 def _why_machine_not_ready(lab: Lab, machine: Machine) -> str | None:
-    if machine in NODES:
+    if machine.has_engine:
         return why_engine_not_ready(lab.topology, machine) or why_node_not_ready(lab.topology, machine)
     if machine is STORAGE:
         return storage.why_storage_not_ready(lab.topology)
