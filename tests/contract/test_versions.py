@@ -50,11 +50,12 @@ def bucket(lab_cluster: Any) -> dict[str, Any]:
 
 
 def test_2_4_says_of_itself_what_it_is(bench: Bench, registry: RegistryClient) -> None:
-    """OBS: `/health` of 2.4; DOC: `/_ping`, `admin/version`, and no online garbage collection before 2.5."""
+    """OBS: `/health` of 2.4, `admin/version`; DOC: `/_ping`, no online garbage collection and no tokens before 2.5."""
     assert registry.http.get("/health").json() == {"error": "", "healthy": True}
     assert registry.status() == 200
     assert registry.api("GET", "/admin/version").json() == {"version": OLD}
     assert registry.api("GET", "/meta/features").json()["onlineGCEnabled"] is False
+    assert registry.api("GET", "/api_tokens").status_code == 404
     images = {container["Image"] for container in bench.containers().values()}
     assert {image.split(":")[1] for image in images} == {OLD}
 
