@@ -120,10 +120,10 @@ def break_fault(name: str, *what: str) -> None:
         faults.strike(lab, name, what)
 
 
-def heal_fault(name: str, *nodes: str) -> None:
+def heal_fault(name: str, *what: str) -> None:
     """End a fault."""
     with _only_one(), open_lab() as lab:
-        faults.heal(lab, name, nodes)
+        faults.heal(lab, name, what)
 
 
 @contextmanager

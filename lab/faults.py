@@ -94,8 +94,9 @@ def strike(lab: Lab, name: str, what: tuple[str, ...]) -> None:
     say(f"{name}: {' '.join((_names(chosen), *ports))}")
 
 
-def heal(lab: Lab, name: str, nodes: tuple[str, ...]) -> None:
-    """End the fault and return when what it hit works again."""
+def heal(lab: Lab, name: str, what: tuple[str, ...]) -> None:
+    """End the fault, at all ports of a machine, and return when what it hit works again."""
+    nodes = tuple(word for word in what if not word.isdigit())
     chosen = choose(name, nodes, lab.topology.machines)
     mend = FAULTS[name].heal
     if mend is None:

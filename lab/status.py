@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 
 from docker.errors import DockerException
+from docker.models.containers import Container
 from rich.table import Table
 
 from lab import control_plane, prefect_services, storage
@@ -85,13 +86,18 @@ def _why_machine_not_ready(lab: Lab, machine: Machine) -> str | None:
 
 
 def _replicas_on(lab: Lab, node: Machine) -> str:
-    """Return the ids of the replicas whose containers lie on the node."""
+    """Return id and version of the replicas whose containers lie on the node."""
     try:
         with node_engine(lab.topology, node) as engine:
             containers = engine.containers.list(all=True, filters={"name": "^/dtr-rethinkdb-"})
     except DockerException:
         return ""
-    return ", ".join(sorted(str(container.name)[-12:] for container in containers))
+    return ", ".join(sorted(_id_and_version(container) for container in containers))
+
+
+def _id_and_version(database: Container) -> str:
+    _, _, version = str(database.attrs["Config"]["Image"]).partition(":")
+    return f"{str(database.name)[-12:]} {version}"
 
 
 def _services(lab: Lab) -> tuple[Part, ...]:

@@ -146,7 +146,7 @@ def test_a_filtered_port_keeps_other_nodes_waiting_and_not_the_operator(lab):
         assert (tried(port), tried(22)) == (_TIMED_OUT, 0)
         assert answers(lab, NODE, port)
     finally:
-        commands.heal_fault("filtered", NODE.name)
+        commands.heal_fault("filtered", NODE.name, str(port))
     assert tried(port) == 0
 
 
