@@ -29,6 +29,12 @@ def down() -> None:
 
 
 @app.command()
+def nodes(count: int) -> None:
+    """Give a running lab this many registry nodes: 4 to 12, 4 at first."""
+    commands.nodes(count)
+
+
+@app.command()
 def reset() -> None:
     """Bring a running lab back to no registry at all."""
     commands.reset()
@@ -46,9 +52,9 @@ def status(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] 
 
 
 @app.command("break", help=f"Make a fault happen. {_FAULT_HELP}.")
-def break_(fault: str, nodes: Annotated[list[str] | None, typer.Argument()] = None) -> None:
-    """Make a fault happen."""
-    commands.break_fault(fault, *(nodes or ()))
+def break_(fault: str, what: Annotated[list[str] | None, typer.Argument()] = None) -> None:
+    """Make a fault happen: to these nodes, at these ports where the fault has ports."""
+    commands.break_fault(fault, *(what or ()))
 
 
 @app.command()

@@ -9,7 +9,7 @@ from lab.identity import ADMIN, age_recipient
 from lab.paths import CLUSTER_FILE
 from lab.ssh_keys import USER_KEY, host_key
 from lab.storage import REGION, STORAGE_BUCKET, VAULT_BUCKET
-from lab.topology import BALANCER, NODES, OVERLAY_SUBNET, REGISTRY_VERSION, Machine, Topology
+from lab.topology import BALANCER, OVERLAY_SUBNET, REGISTRY_VERSION, Machine, Topology
 
 
 def write_cluster_file(topology: Topology, path: Path = CLUSTER_FILE) -> None:
@@ -38,7 +38,7 @@ def cluster_of(topology: Topology) -> dict[str, Any]:
             "backup": {"image": "lab/ucp"},
         },
         "ssh": {"user": "root", "key": f"file:ssh/{USER_KEY}"},
-        "nodes": [_place(topology, node) | {"role": str(node.role)} for node in NODES],
+        "nodes": [_place(topology, node) | {"role": str(node.role)} for node in topology.nodes],
         "transport": "ssh",
         "replicas": 3,
         "storage": {"s3": {"bucket": STORAGE_BUCKET, **_s3(topology, "storage")}},

@@ -7,25 +7,34 @@ from contextlib import closing, contextmanager
 import docker
 from filelock import FileLock
 
-from lab import balancer, control_plane, faults, prefect_services, replicas, storage
+from lab import (
+    balancer,
+    control_plane,
+    control_plane_settings,
+    faults,
+    prefect_services,
+    replicas,
+    schedules,
+    storage,
+)
 from lab.cluster_file import write_cluster_file
 from lab.engine import answering_engine, ensure_engine, stop_engine
 from lab.faults import Lab
 from lab.identity import forget_identity, make_identity
 from lab.images import Images, start_builds
 from lab.loading import ensure_images_on_nodes
-from lab.machines import Machines, start_machines
+from lab.machines import Machines, remove_machine, start_machines
 from lab.mesh import wait_for_mesh
 from lab.network import find_network, make_network, topology_of
 from lab.paths import CLUSTER_FILE, LOCK_FILE, ROOT
 from lab.progress import say
 from lab.registration import ensure_registered, forget_registration
 from lab.removal import remove_lab
-from lab.state import read_state
+from lab.state import read_state, remember
 from lab.status import Status, observe
 from lab.swarm import ensure_swarm
-from lab.topology import NODES, STORAGE, Topology, prefix_of
-from runbook.domain.errors import RefusedError
+from lab.topology import FURTHER_NODES, REGISTRY_NODES, STORAGE, Topology, prefix_of
+from runbook.domain.errors import InvalidConfigError, RefusedError
 
 PREFIX = prefix_of(ROOT)
 _WORKERS = 32  # more than there are images and machines: each may wait for another
@@ -33,8 +42,26 @@ _WORKERS = 32  # more than there are images and machines: each may wait for anot
 
 def up() -> None:
     """Leave a lab that works, whatever was there; a healthy one is kept as it is."""
+    with _only_one():
+        _bring_up()
+
+
+def nodes(count: int) -> None:
+    """Leave a lab with so many registry nodes; those beyond it are taken away with all that is on them."""
+    fewest, most = len(REGISTRY_NODES), len(REGISTRY_NODES) + len(FURTHER_NODES)
+    if not fewest <= count <= most:
+        raise InvalidConfigError("nodes", f"{count} registry nodes asked for", f"choose {fewest} to {most}")
+    with _only_one():
+        with open_lab() as lab:
+            remember(further_nodes=count - fewest)
+            for node in FURTHER_NODES[count - fewest :]:
+                remove_machine(lab.client, lab.topology, node)
+        _bring_up()
+
+
+def _bring_up() -> None:
+    """Leave every part of the lab as it should be."""
     with (
-        _only_one(),
         ThreadPoolExecutor(max_workers=_WORKERS) as pool,
         closing(ensure_engine()) as client,
     ):
@@ -70,10 +97,10 @@ def reset() -> None:
     """Leave a running lab as it was before any registry was installed."""
     with _only_one(), open_lab() as lab:
         faults.heal_all(lab)
-        replicas.destroy_replicas(lab.topology, NODES)
+        replicas.destroy_replicas(lab.topology, lab.topology.nodes)
         replicas.remove_overlay(lab.topology)
         storage.forget_everything(lab.topology)
-        control_plane.forget_registries(lab.topology)
+        control_plane_settings.forget_registries(lab.topology)
         balancer.restore_first_configuration(lab)
         say(f"lab {PREFIX} is reset: no registry")
 
@@ -87,16 +114,16 @@ def status() -> Status:
         return Status(PREFIX, None, ())
 
 
-def break_fault(name: str, *nodes: str) -> None:
-    """Make a fault happen."""
+def break_fault(name: str, *what: str) -> None:
+    """Make a fault happen: to these nodes, and at these ports where the fault has ports."""
     with _only_one(), open_lab() as lab:
-        faults.strike(lab, name, nodes)
+        faults.strike(lab, name, what)
 
 
-def heal_fault(name: str, *nodes: str) -> None:
+def heal_fault(name: str, *what: str) -> None:
     """End a fault."""
     with _only_one(), open_lab() as lab:
-        faults.heal(lab, name, nodes)
+        faults.heal(lab, name, what)
 
 
 @contextmanager
@@ -110,7 +137,7 @@ def open_lab() -> Iterator[Lab]:
         network = find_network(client, PREFIX)
         if network is None or not CLUSTER_FILE.exists():
             raise missing
-        yield Lab(client, topology_of(network, PREFIX))
+        yield Lab(client, topology_of(network, PREFIX, read_state().further_nodes))
 
 
 def _ensure_cluster(
@@ -118,7 +145,7 @@ def _ensure_cluster(
 ) -> None:
     """Leave the machines one cluster with its images, its control plane and its storage."""
     buckets = pool.submit(_ensure_buckets_on, machines[STORAGE], topology)
-    for node in NODES:
+    for node in topology.nodes:
         machines[node].result()
     ensure_swarm(topology, pool)
     mesh = pool.submit(wait_for_mesh, client, topology)
@@ -135,17 +162,18 @@ def _ensure_buckets_on(machine: Future[None], topology: Topology) -> None:
 
 
 def _register_at(services: Future[None]) -> None:
-    """Leave the Prefect server knowing this lab, once it is ready."""
+    """Leave the Prefect server knowing this lab, once it is ready, and no schedule off that nobody will resume."""
     services.result()
+    schedules.resume_forgotten(prefect_services.api_url())
     ensure_registered()
 
 
 def _ensure_network(client: docker.DockerClient) -> tuple[Topology, str]:
     """Leave the lab's network and identity; a network whose identity is lost gives way with all on it."""
-    identity = read_state().identity
+    state = read_state()
     network = find_network(client, PREFIX)
-    if network is not None and identity is not None:
-        return topology_of(network, PREFIX), identity
+    if network is not None and state.identity is not None:
+        return topology_of(network, PREFIX, state.further_nodes), state.identity
     remove_lab(client, PREFIX)
     topology = make_network(client, PREFIX)
     say(f"lab {PREFIX}: network {topology.subnet}")

@@ -6,7 +6,7 @@ import docker
 import httpx
 from docker.errors import NotFound
 
-from lab.identity import ADMIN, read_secret
+from lab.identity import ADMIN
 from lab.node_engines import node_engine
 from lab.paths import PKI
 from lab.progress import say
@@ -16,9 +16,7 @@ from lab.waiting import wait_until
 
 CONTAINER = "ucp-controller"
 _IMAGE = f"lab/ucp:{CONTROL_PLANE_VERSION}"
-_TRUNCATED = "/state/faults/backup-truncated"
-_REGISTRIES = "[[registries]]"
-_QUOTES = '"""'
+_FAULTS = "/state/faults"
 
 
 def ensure_control_plane(topology: Topology) -> None:
@@ -44,8 +42,8 @@ def wait_for_control_plane(topology: Topology) -> None:
 def why_control_plane_not_ready(topology: Topology) -> str | None:
     """Return why the control plane does not answer, None if it does."""
     try:
-        with _client(topology) as client:
-            status = client.get("/_ping").status_code
+        with client(topology) as plane:
+            status = plane.get("/_ping").status_code
     except httpx.HTTPError as error:
         return f"it does not answer ({type(error).__name__})"
     return None if status == httpx.codes.OK else f"its /_ping answers {status}"
@@ -53,34 +51,14 @@ def why_control_plane_not_ready(topology: Topology) -> str | None:
 
 def truncate_backups(topology: Topology, *, on: bool) -> None:
     """Leave the control plane with a backup that is cut off, or with a whole one again."""
-    program = f"mkdir -p $(dirname {_TRUNCATED}) && touch {_TRUNCATED}" if on else f"rm -f {_TRUNCATED}"
+    switch(topology, "backup-truncated", on=on)
+
+
+def switch(topology: Topology, name: str, *, on: bool) -> None:
+    """Leave a switch of the stand-in on or off."""
+    program = f"mkdir -p {_FAULTS} && touch {_FAULTS}/{name}" if on else f"rm -f {_FAULTS}/{name}"
     with node_engine(topology, MANAGER) as engine:
         engine.containers.get(CONTAINER).exec_run(["sh", "-c", program])
-
-
-def forget_registries(topology: Topology) -> None:
-    """Leave the control plane with no registry in its configuration."""
-    with _client(topology) as client:
-        login = {"username": ADMIN, "password": read_secret("control-plane-password")}
-        answer = client.post("/auth/login", json=login).raise_for_status()
-        client.headers["Authorization"] = f"Bearer {answer.json()['auth_token']}"
-        before = client.get("/api/ucp/config-toml").raise_for_status().text
-        after = without_registries(before)
-        if after != before:
-            client.put("/api/ucp/config-toml", content=after).raise_for_status()
-
-
-def without_registries(configuration: str) -> str:
-    """Return the TOML text without its ``[[registries]]`` tables."""
-    kept: list[str] = []
-    inside_registry = inside_text = False
-    for line in configuration.splitlines(keepends=True):
-        if line.lstrip().startswith("[") and not inside_text:
-            inside_registry = line.strip() == _REGISTRIES
-        if not inside_registry:
-            kept.append(line)
-        inside_text ^= line.count(_QUOTES) % 2 == 1
-    return "".join(kept)
 
 
 def _is_current(engine: docker.DockerClient) -> bool:
@@ -112,6 +90,7 @@ def _create(engine: docker.DockerClient) -> None:
     )
 
 
-def _client(topology: Topology) -> httpx.Client:
+def client(topology: Topology) -> httpx.Client:
+    """Return a client that trusts the lab's authority; the caller closes it."""
     trust = ssl.create_default_context(cafile=str(PKI / "ca.pem"))
     return httpx.Client(base_url=topology.control_plane_url, verify=trust, timeout=10, trust_env=False)

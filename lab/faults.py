@@ -7,13 +7,23 @@ import docker
 from docker.errors import APIError, NotFound
 from docker.models.containers import Container
 
-from lab import control_plane, replicas, storage
+from lab import control_plane, control_plane_settings, filters, licence, replicas, storage
 from lab.machines import find_machine, wake
 from lab.mesh import wait_for_mesh
 from lab.node_engines import node_engine, wait_for_engine
 from lab.progress import say
 from lab.swarm import wait_for_member
-from lab.topology import BALANCER, MANAGER, NODES, REGISTRY_NODES, STORAGE, Machine, Topology, machine_named
+from lab.topology import (
+    BALANCER,
+    FURTHER_NODES,
+    MACHINES,
+    MANAGER,
+    REGISTRY_NODES,
+    STORAGE,
+    Machine,
+    Topology,
+    machine_named,
+)
 from runbook.domain.errors import InvalidConfigError, RefusedError
 
 _STOP_SECONDS = 10
@@ -55,7 +65,7 @@ class Lab:
             )
 
 
-Act = Callable[[Lab, tuple[Machine, ...]], None]
+Act = Callable[..., None]  # of the lab and the machines; of the ports too where a fault has ports
 
 
 @dataclass(frozen=True)
@@ -67,18 +77,27 @@ class Fault:
     heal: Act | None
     default: tuple[Machine, ...] = ()
     allowed: tuple[Machine, ...] = ()
+    has_ports: bool = False
 
 
-def strike(lab: Lab, name: str, nodes: tuple[str, ...]) -> None:
+def strike(lab: Lab, name: str, what: tuple[str, ...]) -> None:
     """Make the fault happen."""
-    chosen = choose(name, nodes)
-    FAULTS[name].strike(lab, chosen)
-    say(f"{name}: {_names(chosen)}")
+    ports = tuple(word for word in what if word.isdigit())
+    chosen = choose(name, tuple(word for word in what if word not in ports), lab.topology.machines)
+    if bool(ports) is not FAULTS[name].has_ports:
+        raise InvalidConfigError(
+            name,
+            f"{' '.join(ports) or 'no port'} given",
+            "name a port where the fault has one, and only there",
+        )
+    FAULTS[name].strike(lab, chosen, *map(int, ports))
+    say(f"{name}: {' '.join((_names(chosen), *ports))}")
 
 
-def heal(lab: Lab, name: str, nodes: tuple[str, ...]) -> None:
-    """End the fault and return when what it hit works again."""
-    chosen = choose(name, nodes)
+def heal(lab: Lab, name: str, what: tuple[str, ...]) -> None:
+    """End the fault, at all ports of a machine, and return when what it hit works again."""
+    nodes = tuple(word for word in what if not word.isdigit())
+    chosen = choose(name, nodes, lab.topology.machines)
     mend = FAULTS[name].heal
     if mend is None:
         raise RefusedError(
@@ -92,20 +111,28 @@ def heal_all(lab: Lab) -> None:
     """End every fault that can be ended from here."""
     for fault in FAULTS.values():
         if fault.heal is not None:
-            fault.heal(lab, fault.allowed)
+            fault.heal(lab, _of(fault.allowed, lab.topology.machines))
 
 
-def choose(name: str, nodes: tuple[str, ...]) -> tuple[Machine, ...]:
-    """Return the machines that the fault is meant to hit."""
+def choose(
+    name: str, nodes: tuple[str, ...], machines: tuple[Machine, ...] = MACHINES
+) -> tuple[Machine, ...]:
+    """Return which of the lab's machines the fault is meant to hit."""
     if name not in FAULTS:
         raise InvalidConfigError(name, "there is no such fault", f"choose one of {', '.join(FAULTS)}")
     fault = FAULTS[name]
-    chosen = tuple(machine for node in nodes if (machine := machine_named(node)) in fault.allowed and machine)
+    allowed = _of(fault.allowed, machines)
+    chosen = tuple(machine for node in nodes if (machine := machine_named(node)) in allowed and machine)
     if len(chosen) < len(nodes) or not (chosen or fault.default):
         raise InvalidConfigError(
-            name, f"{' '.join(nodes) or 'no node'} given", f"name one or more of {_names(fault.allowed)}"
+            name, f"{' '.join(nodes) or 'no node'} given", f"name one or more of {_names(allowed)}"
         )
-    return chosen or fault.default
+    return chosen or _of(fault.default, machines)
+
+
+def _of(some: tuple[Machine, ...], machines: tuple[Machine, ...]) -> tuple[Machine, ...]:
+    """Return those that the lab has."""
+    return tuple(machine for machine in some if machine in machines)
 
 
 def _names(machines: tuple[Machine, ...]) -> str:
@@ -144,7 +171,8 @@ def _wait_for_nodes(lab: Lab, nodes: tuple[Machine, ...]) -> None:
     """Return once the engines answer and the manager sees the nodes as ready."""
     for node in nodes:
         wait_for_engine(lab.topology, node)
-    for node in NODES if MANAGER in nodes else nodes:  # a manager that was away looks for its nodes anew
+    # a manager that was away looks for its nodes anew
+    for node in lab.topology.nodes if MANAGER in nodes else nodes:
         wait_for_member(lab.topology, node)
     wait_for_mesh(lab.client, lab.topology, nodes if MANAGER in nodes else (MANAGER, *nodes))
     if MANAGER in nodes:
@@ -181,6 +209,18 @@ def _destroy_replicas(lab: Lab, nodes: tuple[Machine, ...]) -> None:
         say(f"{node}: {len(names)} containers and volumes of the registry removed")
 
 
+def _filter(lab: Lab, nodes: tuple[Machine, ...], *ports: int) -> None:
+    for node in nodes:
+        others = [lab.topology.address(other) for other in lab.topology.nodes if other != node]
+        for port in ports:
+            lab.run(node, "sh", "-c", filters.drop(port, others))
+
+
+def _unfilter(lab: Lab, nodes: tuple[Machine, ...]) -> None:
+    for node in nodes:
+        lab.run(node, "sh", "-c", filters.DROP_NOTHING)
+
+
 def _switch(name: str, summary: str) -> Fault:
     """Return a fault that a switch of the registry's stand-in makes."""
 
@@ -191,13 +231,15 @@ def _switch(name: str, summary: str) -> Fault:
     def take_away(lab: Lab, _: tuple[Machine, ...]) -> None:
         replicas.switch(lab.topology, "del", name)  # a registry that is gone took it along
 
-    return Fault(summary, put, take_away, default=REGISTRY_NODES, allowed=REGISTRY_NODES)
+    return Fault(summary, put, take_away, default=_REGISTRY, allowed=_REGISTRY)
 
 
+_REGISTRY = (*REGISTRY_NODES, *FURTHER_NODES)
+_NODES = (MANAGER, *_REGISTRY)
 FAULTS = {
-    "node-off": Fault("shut nodes down", _power_off, _wake, allowed=NODES),
-    "node-paused": Fault("stop the clock of nodes", _pause, _wake, allowed=NODES),
-    "engine-stopped": Fault("stop the engine of nodes", _stop_engine, _start_engine, allowed=NODES),
+    "node-off": Fault("shut nodes down", _power_off, _wake, allowed=_NODES),
+    "node-paused": Fault("stop the clock of nodes", _pause, _wake, allowed=_NODES),
+    "engine-stopped": Fault("stop the engine of nodes", _stop_engine, _start_engine, allowed=_NODES),
     "control-plane-down": Fault(
         "stop UCP", _stop_control_plane, _start_control_plane, default=(MANAGER,), allowed=(MANAGER,)
     ),
@@ -215,8 +257,8 @@ FAULTS = {
         "delete every container and volume of the registry",
         _destroy_replicas,
         None,
-        default=REGISTRY_NODES,
-        allowed=REGISTRY_NODES,
+        default=_REGISTRY,
+        allowed=_REGISTRY,
     ),
     "backup-truncated": _switch(
         "backup-truncated", "let the bootstrapper's backup stop halfway and end with 0"
@@ -229,4 +271,21 @@ FAULTS = {
         allowed=(MANAGER,),
     ),
     "gc-endless": _switch("gc-endless", "let garbage collection that begins run on and on"),
+    "filtered": Fault(
+        "drop what other nodes send to a port of nodes", _filter, _unfilter, allowed=_NODES, has_ports=True
+    ),
+    "scheduling-off": Fault(
+        "forbid administrators containers on managers and on nodes of the registry",
+        lambda lab, _: control_plane_settings.allow_scheduling(lab.topology, on=False),
+        lambda lab, _: control_plane_settings.allow_scheduling(lab.topology, on=True),
+        default=(MANAGER,),
+        allowed=(MANAGER,),
+    ),
+    "no-licence": Fault(
+        "take the licence from the control plane and the registry",
+        lambda lab, _: licence.take_away(lab.topology),
+        lambda lab, _: licence.give(lab.topology),
+        default=(MANAGER,),
+        allowed=(MANAGER,),
+    ),
 }

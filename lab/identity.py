@@ -39,7 +39,7 @@ def forget_identity() -> None:
         shutil.rmtree(folder, ignore_errors=True)
     CLUSTER_FILE.unlink(missing_ok=True)
     if read_state().identity is not None:
-        remember(identity=None, octet=None)
+        remember(identity=None, octet=None, further_nodes=0)
 
 
 def read_secret(name: str) -> str:

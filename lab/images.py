@@ -19,10 +19,10 @@ from runbook.domain.errors import RefusedError
 
 @dataclass(frozen=True)
 class Image:
-    """A built image: its name on the host's engine, its name on the nodes, and its content's hash."""
+    """A built image: its name on the host's engine, its names on the nodes, and its content's hash."""
 
     tag: str
-    reference: str
+    on_nodes: tuple[str, ...]
     content: str
 
 
@@ -44,7 +44,7 @@ def _ensure_image(client: docker.DockerClient, recipe: Recipe, parent: Future[Im
     below = parent.result()
     parent_tag = below if isinstance(below, str) else below.tag
     content = recipe.content(parent_tag)
-    image = Image(f"{recipe.reference}-{content}", recipe.reference, content)
+    image = Image(f"{recipe.reference}-{content}", recipe.on_nodes, content)
     try:
         client.images.get(image.tag)
     except ImageNotFound:

@@ -6,14 +6,13 @@ from concurrent.futures import Executor
 from pathlib import Path
 
 import docker
-from docker.errors import ImageNotFound
 
 from lab.images import Image, Images
 from lab.node_engines import node_engine
 from lab.paths import CACHE
 from lab.progress import say
-from lab.recipes import node_references
-from lab.topology import LABEL_CONTENT, NODES, Machine, Topology
+from lab.recipes import node_recipes
+from lab.topology import LABEL_CONTENT, Machine, Topology
 
 _CHUNK = 1 << 20
 
@@ -22,8 +21,9 @@ def ensure_images_on_nodes(
     client: docker.DockerClient, topology: Topology, images: Images, pool: Executor
 ) -> None:
     """Leave every node with the current images under their plain names."""
-    wanted = [images[reference].result() for reference in node_references()]
-    lacking = [node for node in NODES if _lacks(topology, node, wanted)]
+    wanted = [images[recipe.reference].result() for recipe in node_recipes()]
+    lack = pool.map(lambda node: _lacks(topology, node, wanted), topology.nodes)
+    lacking = [node for node, lacks in zip(topology.nodes, lack, strict=True) if lacks]
     if not lacking:
         return
     archive = _save(client, wanted)
@@ -34,16 +34,17 @@ def ensure_images_on_nodes(
 def _lacks(topology: Topology, node: Machine, wanted: Sequence[Image]) -> bool:
     """Whether the node lacks one of the images or has an older one under its name."""
     with node_engine(topology, node) as engine:
-        return any(_content_of(engine, image.reference) != image.content for image in wanted)
+        found = _contents(engine)
+    return any(found.get(name) != image.content for image in wanted for name in image.on_nodes)
 
 
-def _content_of(engine: docker.DockerClient, reference: str) -> str | None:
-    """Return the content's hash of the image an engine has under that name."""
-    try:
-        image = engine.images.get(reference)
-    except ImageNotFound:
-        return None
-    return image.labels.get(LABEL_CONTENT)
+def _contents(engine: docker.DockerClient) -> dict[str, str]:
+    """Return the content's hash of every image that an engine has, by name."""
+    return {
+        name: (image["Labels"] or {}).get(LABEL_CONTENT, "")
+        for image in engine.api.images()
+        for name in image["RepoTags"] or ()
+    }
 
 
 def _save(client: docker.DockerClient, images: Sequence[Image]) -> Path:
@@ -74,7 +75,8 @@ def _load(topology: Topology, node: Machine, archive: Path, images: Sequence[Ima
         with archive.open("rb") as file:
             engine.images.load(file)
         for image in images:
-            repository, _, tag = image.reference.partition(":")
-            engine.images.get(image.tag).tag(repository, tag)
+            loaded = engine.images.get(image.tag)
+            for name in image.on_nodes:
+                loaded.tag(*name.split(":"))
             engine.images.remove(image.tag, noprune=True)
         engine.images.prune()

@@ -12,7 +12,7 @@ from lab.images import Image, Images
 from lab.paths import PKI, SECRETS, SSH
 from lab.progress import say
 from lab.ssh_keys import USER_KEY
-from lab.topology import LABEL, LABEL_CONTENT, LABEL_MACHINE, MACHINES, MANAGER, Machine, Topology
+from lab.topology import LABEL, LABEL_CONTENT, LABEL_MACHINE, MANAGER, Machine, Topology
 
 Machines = dict[Machine, Future[None]]
 _STOP_SECONDS = 10
@@ -37,7 +37,7 @@ def start_machines(
         image = images[f"lab/{machine.image}:1"].result()
         _ensure_machine(client, topology, identity, machine, image)
 
-    return {machine: pool.submit(ensure, machine) for machine in MACHINES}
+    return {machine: pool.submit(ensure, machine) for machine in topology.machines}
 
 
 def find_machine(client: docker.DockerClient, topology: Topology, machine: Machine) -> Container | None:
@@ -46,6 +46,17 @@ def find_machine(client: docker.DockerClient, topology: Topology, machine: Machi
         return client.containers.get(topology.container(machine))
     except NotFound:
         return None
+
+
+def remove_machine(client: docker.DockerClient, topology: Topology, machine: Machine) -> None:
+    """Leave neither the machine nor its volume; it says goodbye first, so that it can come back."""
+    if (container := find_machine(client, topology, machine)) is None:
+        return
+    wake(container)
+    container.stop(timeout=_STOP_SECONDS)
+    container.remove(force=True, v=True)
+    client.volumes.get(topology.container(machine)).remove()
+    say(f"{machine.name}: taken away")
 
 
 def wake(container: Container) -> bool:

@@ -7,13 +7,15 @@ import docker
 from docker.errors import APIError
 
 from lab.machines import find_machine
-from lab.topology import MANAGER, NODES, Machine, Topology
+from lab.topology import MANAGER, Machine, Topology
 from lab.waiting import wait_until
 
 
-def wait_for_mesh(client: docker.DockerClient, topology: Topology, nodes: Iterable[Machine] = NODES) -> None:
-    """Return once each of the nodes knows all of them."""
-    nodes = tuple(nodes)
+def wait_for_mesh(
+    client: docker.DockerClient, topology: Topology, nodes: Iterable[Machine] | None = None
+) -> None:
+    """Return once each of the nodes (of all, where none is named) knows all of them."""
+    nodes = tuple(nodes or topology.nodes)
 
     def wait_for(node: Machine) -> None:
         wait_until(
@@ -23,7 +25,7 @@ def wait_for_mesh(client: docker.DockerClient, topology: Topology, nodes: Iterab
             seconds=60,
         )
 
-    with ThreadPoolExecutor(max_workers=len(NODES)) as pool:
+    with ThreadPoolExecutor(max_workers=len(nodes)) as pool:
         list(pool.map(wait_for, nodes))
 
 

@@ -20,10 +20,10 @@ def find_network(client: docker.DockerClient, prefix: str) -> Network | None:
     return found[0] if found else None
 
 
-def topology_of(network: Network, prefix: str) -> Topology:
-    """Return the lab's topology as its network has it."""
+def topology_of(network: Network, prefix: str, further: int = 0) -> Topology:
+    """Return the topology of a lab with so many further nodes, as its network has it."""
     subnet = network.attrs["IPAM"]["Config"][0]["Subnet"]
-    return Topology(prefix, int(subnet.split(".")[2]))
+    return Topology(prefix, int(subnet.split(".")[2]), further)
 
 
 def make_network(client: docker.DockerClient, prefix: str) -> Topology:

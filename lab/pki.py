@@ -13,7 +13,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from lab.files import write_secret
 from lab.paths import PKI
-from lab.topology import MANAGER, NODES, Topology
+from lab.topology import FURTHER_NODES, MANAGER, NODES, Topology
 
 _VALID = dt.timedelta(days=825)
 _SERVER, _CLIENT = ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH
@@ -41,7 +41,7 @@ def make_pki(topology: Topology, folder: Path = PKI) -> None:
     authority = make_authority("Lab CA")
     authority.write(folder, "ca", "ca-key")
     make_authority("Lab Client CA").write(folder, "client-ca", "client-ca-key")
-    for node in NODES:
+    for node in (*NODES, *FURTHER_NODES):
         hosts = (node.name, topology.address(node), "127.0.0.1")
         engine = make_leaf(authority, f"engine {node.name}", hosts, (_SERVER,))
         engine.write(folder, f"engine-{node.name}-cert", f"engine-{node.name}-key")

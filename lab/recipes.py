@@ -44,7 +44,7 @@ class Extra:
 
 @dataclass(frozen=True)
 class Recipe:
-    """How an image comes about. Images of one key differ only where their version does."""
+    """How an image comes about. One image may play several versions, under a name for each."""
 
     name: str
     version: str
@@ -52,11 +52,17 @@ class Recipe:
     parent: str | None = None
     arguments: Mapping[str, str] = field(default_factory=dict)
     extra: Extra | None = None
+    plays: tuple[str, ...] = ()
 
     @property
     def reference(self) -> str:
-        """The name that the image has on the nodes."""
+        """The name that children know the image by."""
         return f"lab/{self.name}:{self.version}"
+
+    @property
+    def on_nodes(self) -> tuple[str, ...]:
+        """The names that the image has on the nodes."""
+        return tuple(f"lab/{self.name}:{version}" for version in self.plays or (self.version,))
 
     def context(self) -> Iterator[Entry]:
         """Yield the files the build may read."""
@@ -97,6 +103,7 @@ def _moto_entries() -> Iterator[Entry]:
 
 
 _STANDIN = Extra(lambda: fingerprint_of(_standin_entries()), _standin_entries)
+_STANDIN_IMAGE = "lab/standin:1"
 _MOTO = Extra(moto_site.fingerprint, _moto_entries)
 
 
@@ -108,19 +115,27 @@ def all_recipes() -> tuple[Recipe, ...]:
         Recipe("balancer", "1", "balancer"),
         Recipe("s3", "1", "s3", "lab/runtime:1", extra=_MOTO),
         Recipe("standin", "1", "standin", "lab/runtime:1", extra=_STANDIN),
-        Recipe("ucp", CONTROL_PLANE_VERSION, "ucp", "lab/standin:1"),
-        *(recipe for version in REGISTRY_VERSIONS for recipe in _registry(version)),
+        Recipe("ucp", CONTROL_PLANE_VERSION, "ucp", _STANDIN_IMAGE),
+        *(
+            Recipe("dtr", version, "dtr", _STANDIN_IMAGE, {"VERSION": version})
+            for version in REGISTRY_VERSIONS
+        ),
+        *(_service(name, module) for name, module in _SERVICES.items()),
     )
 
 
-def _registry(version: str) -> Iterator[Recipe]:
-    """Yield the bootstrapper of one version and the services that it runs."""
-    bootstrapper = Recipe("dtr", version, "dtr", "lab/standin:1", {"VERSION": version})
-    yield bootstrapper
-    for name, module in _SERVICES.items():
-        yield Recipe(f"dtr-{name}", version, "dtr-service", bootstrapper.reference, {"SERVICE": module})
+def _service(name: str, module: str) -> Recipe:
+    """Return a service, one image for all versions: its container is told which one it plays."""
+    return Recipe(
+        f"dtr-{name}", "1", "dtr-service", _STANDIN_IMAGE, {"SERVICE": module}, plays=REGISTRY_VERSIONS
+    )
+
+
+def node_recipes() -> tuple[Recipe, ...]:
+    """Return the images that every node must have."""
+    return tuple(recipe for recipe in all_recipes() if recipe.name.startswith(("ucp", "dtr")))
 
 
 def node_references() -> tuple[str, ...]:
     """Return the names of the images that every node must have."""
-    return tuple(recipe.reference for recipe in all_recipes() if recipe.name.startswith(("ucp", "dtr")))
+    return tuple(name for recipe in node_recipes() for name in recipe.on_nodes)

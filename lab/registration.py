@@ -11,31 +11,34 @@ from lab.state import read_state, remember
 from runbook.domain.errors import NotReadyError
 
 _PREFECT = [sys.executable, "-m", "prefect", "--no-prompt"]
+_BLOCK_SOURCES = ("blocks/**/*.py", str(CLUSTER_FILE.relative_to(ROOT)))
 _SOURCES = ("flows/**/*.py", "blocks/**/*.py", "deployments/**/*.py", "lab/demo/*", "prefect.yaml")
 
 
 def ensure_registered() -> None:
     """Leave the server with this lab's RegistryCluster block and everything of prefect.yaml.
 
-    Both are written again only if the cluster file or the code that they follow from has changed.
+    Each is written again only if what it follows from has changed: the cluster file, or code.
     """
-    wanted = _fingerprint()
-    if read_state().registered == wanted:
-        return
-    _run("block", [sys.executable, "-m", "flows", "blocks", "push", str(CLUSTER_FILE)])
-    _run("deployments", [sys.executable, "-m", "deployments"])
-    _run("deployments of the demo", [*_PREFECT, "deploy", "--all", "--prefect-file", "lab/demo/prefect.yaml"])
-    remember(registered=wanted)
+    state, block, deployments = read_state(), _fingerprint(_BLOCK_SOURCES), _fingerprint(_SOURCES)
+    if state.registered_block != block:
+        _run("block", [sys.executable, "-m", "flows", "blocks", "push", str(CLUSTER_FILE)])
+        remember(registered_block=block)
+    if state.registered != deployments:
+        _run("deployments", [sys.executable, "-m", "deployments"])
+        demo = [*_PREFECT, "deploy", "--all", "--prefect-file", "lab/demo/prefect.yaml"]
+        _run("deployments of the demo", demo)
+        remember(registered=deployments)
 
 
 def forget_registration() -> None:
     """Leave the next `ensure_registered` nothing to rely on."""
-    remember(registered=None)
+    remember(registered=None, registered_block=None)
 
 
-def _fingerprint() -> str:
-    digest = hashlib.sha256(CLUSTER_FILE.read_bytes())
-    for path in sorted(p for pattern in _SOURCES for p in ROOT.glob(pattern) if p.is_file()):
+def _fingerprint(patterns: tuple[str, ...]) -> str:
+    digest = hashlib.sha256()
+    for path in sorted(p for pattern in patterns for p in ROOT.glob(pattern) if p.is_file()):
         digest.update(path.read_bytes())
     return digest.hexdigest()
 

@@ -7,7 +7,7 @@ import docker
 from docker.errors import APIError, DockerException, NotFound
 
 from lab.node_engines import node_engine
-from lab.topology import MANAGER, REGISTRY_NODES, Machine, Topology
+from lab.topology import MANAGER, Machine, Topology
 from lab.waiting import wait_until
 
 _PREFIX = "dtr-"
@@ -36,7 +36,12 @@ def remove_overlay(topology: Topology) -> None:
 
 def switch(topology: Topology, verb: str, name: str, *value: str) -> bool:
     """Set (`put`) or take away (`del`) a switch of the registry's stand-in; return whether a replica took it."""
-    return any(_switch_on(topology, node, (verb, f"/faults/{name}", *value)) for node in REGISTRY_NODES)
+    return ask_database(topology, verb, f"/faults/{name}", *value)
+
+
+def ask_database(topology: Topology, *command: str) -> bool:
+    """Give the command to the database of the first replica that takes it; return whether one did."""
+    return any(_switch_on(topology, node, command) for node in topology.registry_nodes)
 
 
 def _switch_on(topology: Topology, node: Machine, command: tuple[str, ...]) -> bool:

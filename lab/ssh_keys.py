@@ -7,7 +7,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from lab.files import write_secret
 from lab.paths import SSH
-from lab.topology import MACHINES, Machine, Topology
+from lab.topology import EVERY_MACHINE, Machine, Topology
 
 USER_KEY = "id_ed25519"
 
@@ -15,7 +15,7 @@ USER_KEY = "id_ed25519"
 def make_ssh_keys(topology: Topology, folder: Path = SSH) -> None:
     """Leave a user key, a host key per machine and a known_hosts file in the folder."""
     _make_pair(folder / USER_KEY, "runbook-lab")
-    machines = [machine for machine in MACHINES if machine.has_ssh]
+    machines = [machine for machine in EVERY_MACHINE if machine.has_ssh]
     for machine in machines:
         _make_pair(folder / f"host-{machine.name}", machine.name)
     lines = [f"{topology.address(machine)} {host_key(machine, folder)}\n" for machine in machines]

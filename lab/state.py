@@ -13,10 +13,13 @@ class State:
     """Facts that cannot be seen from outside."""
 
     octet: int | None = None
+    further_nodes: int = 0
     identity: str | None = None
     prefect_port: int | None = None
     engine_started: bool = False
-    registered: str | None = None  # fingerprint of what the Prefect server was told
+    # fingerprints of what the Prefect server was told
+    registered: str | None = None
+    registered_block: str | None = None
 
 
 _lock = threading.Lock()

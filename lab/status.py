@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 
 from docker.errors import DockerException
+from docker.models.containers import Container
 from rich.table import Table
 
 from lab import control_plane, prefect_services, storage
@@ -13,7 +14,7 @@ from lab.machines import find_machine
 from lab.node_engines import node_engine, why_engine_not_ready
 from lab.state import read_state
 from lab.swarm import why_node_not_ready
-from lab.topology import BALANCER, MACHINES, NODES, STORAGE, Machine
+from lab.topology import BALANCER, STORAGE, Machine
 
 READY = "ready"
 
@@ -58,8 +59,8 @@ class Status:
 
 def observe(lab: Lab) -> Status:
     """Return the state of every machine and service of the lab."""
-    with ThreadPoolExecutor(max_workers=len(MACHINES)) as pool:
-        machines = tuple(pool.map(lambda machine: _observe_machine(lab, machine), MACHINES))
+    with ThreadPoolExecutor(max_workers=len(lab.topology.machines)) as pool:
+        machines = tuple(pool.map(lambda machine: _observe_machine(lab, machine), lab.topology.machines))
     return Status(lab.topology.prefix, lab.topology.subnet, (*machines, *_services(lab)))
 
 
@@ -70,12 +71,12 @@ def _observe_machine(lab: Lab, machine: Machine) -> Part:
     if state != "running":
         return Part(machine.name, str(machine.role), address, state)
     why_not = _why_machine_not_ready(lab, machine)
-    seen = _replicas_on(lab, machine) if machine in NODES and why_not is None else ""
+    seen = _replicas_on(lab, machine) if machine.has_engine and why_not is None else ""
     return Part(machine.name, str(machine.role), address, why_not or READY, seen)
 
 
 def _why_machine_not_ready(lab: Lab, machine: Machine) -> str | None:
-    if machine in NODES:
+    if machine.has_engine:
         return why_engine_not_ready(lab.topology, machine) or why_node_not_ready(lab.topology, machine)
     if machine is STORAGE:
         return storage.why_storage_not_ready(lab.topology)
@@ -85,13 +86,18 @@ def _why_machine_not_ready(lab: Lab, machine: Machine) -> str | None:
 
 
 def _replicas_on(lab: Lab, node: Machine) -> str:
-    """Return the ids of the replicas whose containers lie on the node."""
+    """Return id and version of the replicas whose containers lie on the node."""
     try:
         with node_engine(lab.topology, node) as engine:
             containers = engine.containers.list(all=True, filters={"name": "^/dtr-rethinkdb-"})
     except DockerException:
         return ""
-    return ", ".join(sorted(str(container.name)[-12:] for container in containers))
+    return ", ".join(sorted(_id_and_version(container) for container in containers))
+
+
+def _id_and_version(database: Container) -> str:
+    _, _, version = str(database.attrs["Config"]["Image"]).partition(":")
+    return f"{str(database.name)[-12:]} {version}"
 
 
 def _services(lab: Lab) -> tuple[Part, ...]:

@@ -8,17 +8,17 @@ from docker.errors import DockerException
 
 from lab.node_engines import node_engine, wait_for_engine
 from lab.progress import say
-from lab.topology import MANAGER, NODES, REGISTRY_NODES, SWARM_POOL, Machine, Topology
+from lab.topology import MANAGER, SWARM_POOL, Machine, Topology
 from lab.waiting import wait_until
 
 
 def ensure_swarm(topology: Topology, pool: Executor) -> None:
     """Leave every node an active member that the manager sees as ready, and no other member."""
-    list(pool.map(lambda node: wait_for_engine(topology, node), NODES))
+    list(pool.map(lambda node: wait_for_engine(topology, node), topology.nodes))
     with node_engine(topology, MANAGER) as manager:
         token = _ensure_manager(topology, manager)
         known = _states(manager)
-        joined = pool.map(lambda node: _ensure_member(topology, node, token, known), REGISTRY_NODES)
+        joined = pool.map(lambda node: _ensure_member(topology, node, token, known), topology.registry_nodes)
         members = {str(manager.info()["Swarm"]["NodeID"]), *joined}
         for former in _states(manager).keys() - members:
             manager.api.remove_node(former, force=True)

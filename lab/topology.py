@@ -51,14 +51,33 @@ NODES = (MANAGER, *REGISTRY_NODES)
 BALANCER = Machine("lb1", 40, Role.BALANCER, "balancer")
 STORAGE = Machine("s3", 60, Role.STORAGE, "s3")
 MACHINES = (STORAGE, *NODES, BALANCER)
+FURTHER_NODES = tuple(Machine(f"dtr-node-{i}", 10 + i, Role.REGISTRY, "node") for i in range(5, 13))
+"""Registry nodes that a lab has on demand; there are node names with hyphens."""
+EVERY_MACHINE = (*MACHINES, *FURTHER_NODES)
 
 
 @dataclass(frozen=True)
 class Topology:
-    """The lab of one checkout: its prefix and its part of 198.18.0.0/16."""
+    """The lab of one checkout: its prefix, its part of 198.18.0.0/16, and how many further nodes it has."""
 
     prefix: str
     octet: int
+    further: int = 0
+
+    @property
+    def registry_nodes(self) -> tuple[Machine, ...]:
+        """The nodes that are for replicas."""
+        return (*REGISTRY_NODES, *FURTHER_NODES[: self.further])
+
+    @property
+    def nodes(self) -> tuple[Machine, ...]:
+        """Every machine with an engine, the manager first."""
+        return (MANAGER, *self.registry_nodes)
+
+    @property
+    def machines(self) -> tuple[Machine, ...]:
+        """Every machine of this lab."""
+        return (STORAGE, *self.nodes, BALANCER)
 
     @property
     def subnet(self) -> str:
@@ -106,5 +125,5 @@ def octets_to_try(prefix: str) -> list[int]:
 
 
 def machine_named(name: str) -> Machine | None:
-    """Return the machine of that name, if there is one."""
-    return next((machine for machine in MACHINES if machine.name == name), None)
+    """Return the machine of that name, if a lab can have one."""
+    return next((machine for machine in EVERY_MACHINE if machine.name == name), None)

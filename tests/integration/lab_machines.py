@@ -14,14 +14,14 @@ REPLICA = "0123456789ab"
 
 
 @contextmanager
-def ssh_to(lab: Lab, machine: Machine) -> Iterator[paramiko.SSHClient]:
+def ssh_to(lab: Lab, machine: Machine, user: str = "root") -> Iterator[paramiko.SSHClient]:
     """Yield a connection as an operator makes it: pinned host key, no other key accepted."""
     with paramiko.SSHClient() as client:
         client.load_host_keys(str(SSH / "known_hosts"))
         client.set_missing_host_key_policy(paramiko.RejectPolicy())
         client.connect(
             lab.topology.address(machine),
-            username="root",
+            username=user,
             key_filename=str(SSH / "id_ed25519"),
             allow_agent=False,
             look_for_keys=False,

@@ -53,6 +53,13 @@ def test_a_machine_lets_the_operator_in_by_key_and_shows_its_pinned_host_key(lab
         assert output_of(client, "hostname").strip() == machine.name
 
 
+def test_a_node_lets_ops_in_who_is_somebody_only_with_sudo(lab):
+    with ssh_to(lab, MANAGER, "ops") as client:
+        assert output_of(client, "sudo -n docker info --format '{{.Name}}'").strip() == MANAGER.name
+        assert "docker" not in output_of(client, "id -Gn").split()
+        assert output_of(client, "docker info >/dev/null 2>&1 || echo refused").strip() == "refused"
+
+
 def test_a_machine_refuses_passwords(lab):
     with paramiko.Transport((lab.topology.address(MANAGER), 22)) as transport:
         transport.start_client(timeout=5)

@@ -1,11 +1,12 @@
 """Every fault is real, and heals."""
 
 import socket
+import tomllib
 
 import boto3
 import pytest
 
-from lab import commands, control_plane, storage
+from lab import commands, control_plane, control_plane_settings, storage
 from lab.identity import read_secret
 from lab.machines import find_machine
 from lab.node_engines import why_engine_not_ready
@@ -18,6 +19,7 @@ from tests.lab_cluster import bring_up
 
 pytestmark = pytest.mark.integration
 NODE = REGISTRY_NODES[1]
+_TIMED_OUT = 124
 
 
 @pytest.fixture(scope="module")
@@ -129,6 +131,37 @@ def test_a_fault_of_a_machine_that_is_off_is_refused_in_words(lab):
             commands.break_fault("engine-stopped", NODE.name)
     finally:
         commands.heal_fault("node-off", NODE.name)
+
+
+def test_a_filtered_port_keeps_other_nodes_waiting_and_not_the_operator(lab):
+    asker, port = REGISTRY_NODES[0], 12376
+    address = lab.topology.address(NODE)
+
+    def tried(to: int) -> int:
+        program = f"timeout 2 bash -c '</dev/tcp/{address}/{to}'"
+        return int(lab.container(asker).exec_run(["sh", "-c", program])[0])
+
+    commands.break_fault("filtered", NODE.name, str(port))
+    try:
+        assert (tried(port), tried(22)) == (_TIMED_OUT, 0)
+        assert answers(lab, NODE, port)
+    finally:
+        commands.heal_fault("filtered", NODE.name, str(port))
+    assert tried(port) == 0
+
+
+def test_scheduling_is_off_in_the_configuration_that_everybody_reads_and_on_again(lab):
+    def allowed() -> bool:
+        with control_plane_settings.administrator(lab.topology) as client:
+            toml = tomllib.loads(client.get("/api/ucp/config-toml").text)
+        return bool(toml["scheduling_configuration"]["enable_admin_ucp_scheduling"])
+
+    commands.break_fault("scheduling-off")
+    try:
+        assert not allowed()
+    finally:
+        commands.heal_fault("scheduling-off")
+    assert allowed()
 
 
 def test_the_storage_answers_after_its_faults(lab):

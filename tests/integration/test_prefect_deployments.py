@@ -1,10 +1,12 @@
 """The Prefect server that the lock installs: it starts, schedules the nightly backup, and runs it by itself."""
 
 import json
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import httpx
@@ -24,7 +26,7 @@ from prefect.types._datetime import now
 from deployments.automations import NAME, SILENCE, zombie_automation
 from lab import commands, prefect_services
 from lab.paths import ROOT
-from lab.schedules import schedules_paused
+from lab.schedules import resume_forgotten, schedules_paused
 from lab.waiting import wait_until
 from runbook.domain.errors import InvalidConfigError
 from tests.lab_cluster import LabCluster
@@ -187,6 +189,33 @@ def test_a_schedule_rests_while_a_story_is_told_and_is_on_again_afterwards(
         assert not [run for run in runs_of(client, nightly, after=now("UTC")) if run.auto_scheduled]
     (again,) = client.read_deployment_by_name("backup/nightly").schedules
     assert (again.id, again.active) == (resting.id, True)
+
+
+def test_a_schedule_whose_pause_was_killed_is_resumed_by_lab_up_and_one_that_lives_is_not(
+    client: SyncPrefectClient, tmp_path: Path
+) -> None:
+    url = prefect_services.api_url()
+    program = f"""
+import os, signal, sys
+from pathlib import Path
+from lab.schedules import schedules_paused
+with schedules_paused({url!r}, Path({str(tmp_path)!r})):
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+    killed = subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=False)
+    assert killed.returncode == -signal.SIGKILL
+    assert not active(client)
+    resume_forgotten(url, tmp_path)
+    assert active(client)
+    with schedules_paused(url, tmp_path):
+        resume_forgotten(url, tmp_path)
+        assert not active(client)
+    assert list(tmp_path.glob("*.json")) == []
+
+
+def active(client: SyncPrefectClient) -> bool:
+    (schedule,) = client.read_deployment_by_name("backup/nightly").schedules
+    return bool(schedule.active)
 
 
 def test_what_the_server_has_and_the_file_has_not_is_named(

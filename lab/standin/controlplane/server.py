@@ -6,6 +6,7 @@ import ssl
 from http import HTTPStatus
 from typing import Any
 
+from controlplane import licence
 from controlplane.accounts import Account, Accounts
 from controlplane.accounts_api import PREFIX, AccountsApi
 from controlplane.auth import Sessions
@@ -130,6 +131,8 @@ class ControlPlane:
                 return self._bundle(request, who)
             case (("GET" | "PUT"), "/api/ucp/config-toml"):
                 return await self._config(request, stream, who)
+            case "GET", "/api/config/license":
+                return Answer.json(licence.of(self._settings.state))
         return None
 
     def _bundle(self, request: Request, who: Account) -> Answer:

@@ -2,9 +2,10 @@
 
 import asyncio
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
-from registry import names, properties, supervisor
+from registry import licence, names, properties, supervisor
 from registry.certificates import KeyPair
 from registry.etcd import DatabaseRefusedError, DatabaseUnavailableError
 from registry.replica_context import POLL, Context, context, when_ready
@@ -47,34 +48,53 @@ http {{
     location = /nginx_status {{ stub_status; }}
     location /auth/ {{ set $to {garant}; proxy_pass http://$to; }}
     location = /v2/ {{ set $to {registry}; proxy_pass http://$to; }}
-    location ~ ^/v2/.+/blobs/ {{ set $to {registry}; proxy_pass http://$to; }}
+{unlicensed}    location ~ ^/v2/.+/blobs/ {{ set $to {registry}; proxy_pass http://$to; }}
     location / {{ set $to {api}; proxy_pass http://$to; }}
   }}
 }}
 """
 
 
-def configuration(replica: str) -> str:
-    """Return the configuration of a replica's nginx."""
+_UNLICENSED = f"""\
+    location ~ ^/v2/.+/blobs/uploads/ {{ default_type text/plain; return 402 "{licence.REFUSAL}"; }}
+    location ~ ^/v2/.+/manifests/ {{
+      default_type text/plain;
+      if ($request_method = PUT) {{ return 402 "{licence.REFUSAL}"; }}
+      set $to %s; proxy_pass http://$to;
+    }}
+"""
+
+
+def configuration(replica: str, *, licensed: bool = True) -> str:
+    """Return the configuration of a replica's nginx; without a licence it lets no push through."""
+    api = f"{names.container('api', replica)}:8080"
     return _TEMPLATE.format(
-        api=f"{names.container('api', replica)}:8080",
+        unlicensed="" if licensed else _UNLICENSED % api,
+        api=api,
         garant=f"{names.container('garant', replica)}:8080",
         registry=f"{names.container('registry', replica)}:5000",
     )
 
 
+@dataclass(frozen=True)
+class Serving:
+    """What the configuration of nginx follows from."""
+
+    certificate: KeyPair
+    licensed: bool
+
+
 class Nginx:
-    """The running nginx and the certificate that it serves with."""
+    """The running nginx, the certificate that it serves with, and whether it lets pushes through."""
 
     def __init__(self, running_in: Context) -> None:
         self._context = running_in
         self._child = supervisor.Child("nginx", "-c", str(_DIRECTORY / "nginx.conf"))
-        self._certificate: KeyPair | None = None
+        self._serving: Serving | None = None
 
     async def follow(self) -> None:
-        """Keep nginx running with the cluster's present certificate."""
+        """Keep nginx running with the cluster's present certificate and licence."""
         _DIRECTORY.mkdir(mode=0o700, exist_ok=True)
-        (_DIRECTORY / "nginx.conf").write_text(configuration(self._context.replica))
         self._write(await when_ready(self._wanted))
         await self._child.start()
         try:
@@ -85,25 +105,30 @@ class Nginx:
             await self._child.stop()
         sys.exit(f"nginx ended with {self._child.ended}")
 
-    async def _wanted(self) -> KeyPair | None:
-        stored = await self._context.tables.property(properties.CERTIFICATES, local=True)
-        return KeyPair(stored["certificate"], stored["key"]) if stored else None
+    async def _wanted(self) -> Serving | None:
+        tables = self._context.tables
+        stored = await tables.property(properties.CERTIFICATES, local=True)
+        if stored is None:
+            return None
+        return Serving(KeyPair(stored["certificate"], stored["key"]), await licence.is_there(tables))
 
     async def _renew(self) -> None:
         try:
             wanted = await self._wanted()
         except (DatabaseUnavailableError, DatabaseRefusedError):
             return  # keeps serving with what it has
-        if wanted and wanted != self._certificate:
+        if wanted and wanted != self._serving:
             self._write(wanted)
             await self._child.reload()
 
-    def _write(self, pair: KeyPair) -> None:
+    def _write(self, wanted: Serving) -> None:
         key = _DIRECTORY / "key.pem"
         key.touch(mode=0o600)
-        key.write_text(pair.key)
-        (_DIRECTORY / "cert.pem").write_text(pair.certificate)
-        self._certificate = pair
+        key.write_text(wanted.certificate.key)
+        (_DIRECTORY / "cert.pem").write_text(wanted.certificate.certificate)
+        text = configuration(self._context.replica, licensed=wanted.licensed)
+        (_DIRECTORY / "nginx.conf").write_text(text)
+        self._serving = wanted
 
 
 async def serve() -> None:

@@ -13,6 +13,7 @@ CERTIFICATES = "web_certificates"
 TOKEN_SIGNING = "token_signing"
 CONTROL_PLANE = "ucp"
 LICENSE = "license"
+"""Copied from the control plane by install; an empty value says that there was none, no value that nobody looked."""
 SERVICE_ID = "service_id"
 SCHEMA = "schema_version"
 

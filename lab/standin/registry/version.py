@@ -11,6 +11,7 @@ KEEP_METADATA_FLAG: Version = (2, 6, 6)
 KEEPS_METADATA: Version = (2, 9, 0)
 ONLINE_BACKUP_ROOT: Version = (2, 5, 0)
 LONG_CLUSTER_NAME: Version = (2, 5, 0)
+ACCESS_TOKENS: Version = (2, 5, 0)
 IGNORE_SCAN_DATA: Version = (2, 9, 18)
 
 

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 from pyrage import x25519
 
@@ -15,6 +17,12 @@ def cluster(monkeypatch, tmp_path):
     monkeypatch.setattr(cluster_file, "host_key", lambda machine: host_key(machine, tmp_path))
     monkeypatch.setattr(cluster_file, "age_recipient", lambda: recipient)
     return cluster_file.cluster_of(TOPOLOGY)
+
+
+def test_further_nodes_are_listed_while_the_lab_has_them(cluster):
+    larger = cluster_file.cluster_of(replace(TOPOLOGY, further=2))["nodes"]
+    assert larger[: len(cluster["nodes"])] == cluster["nodes"]
+    assert [node["name"] for node in larger[len(cluster["nodes"]) :]] == ["dtr-node-5", "dtr-node-6"]
 
 
 def test_nodes_have_their_role_address_and_pinned_key(cluster):

@@ -1,6 +1,6 @@
 import tomllib
 
-from lab.control_plane import without_registries
+from lab.control_plane_settings import without_registries
 
 CONFIGURATION = """[auth]
   sso = true

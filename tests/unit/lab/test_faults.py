@@ -1,8 +1,9 @@
+import docker
 import pytest
 
-from lab.faults import FAULTS, choose
+from lab.faults import FAULTS, Lab, choose, strike
 from lab.paths import ROOT
-from lab.topology import MANAGER, REGISTRY_NODES, STORAGE
+from lab.topology import FURTHER_NODES, MANAGER, REGISTRY_NODES, STORAGE, Topology
 from runbook.domain.errors import InvalidConfigError
 
 
@@ -17,6 +18,22 @@ def test_a_fault_of_a_node_wants_one_that_can_have_it():
     for nodes in ((), ("s3",), ("dtr2", "dtr9")):
         with pytest.raises(InvalidConfigError, match="name one or more of ucp1, dtr1"):
             choose("node-off", nodes)
+
+
+def test_a_further_node_can_have_a_fault_as_long_as_the_lab_has_it():
+    larger = Topology("rrl-00000002", 7, further=1).machines
+    assert choose("node-off", ("dtr-node-5",), larger) == FURTHER_NODES[:1]
+    assert choose("replicas-destroyed", (), larger) == (*REGISTRY_NODES, FURTHER_NODES[0])
+    for nodes in (("dtr-node-5",), ("dtr-node-6",)):
+        with pytest.raises(InvalidConfigError, match="name one or more of ucp1, dtr1"):
+            choose("node-off", nodes)
+
+
+@pytest.mark.parametrize("what", [("filtered", "dtr2"), ("filtered", "12376"), ("node-off", "dtr2", "12376")])
+def test_a_port_is_named_where_the_fault_has_one_and_only_there(what):
+    lab = Lab(docker.DockerClient("tcp://198.18.7.1:1", version="1.41"), Topology("rrl-00000002", 7))
+    with pytest.raises(InvalidConfigError, match="given"):
+        strike(lab, what[0], what[1:])
 
 
 def test_an_unknown_fault_is_refused_with_those_that_there_are():

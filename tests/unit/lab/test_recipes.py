@@ -45,16 +45,19 @@ def test_parents_come_before_their_children():
         seen.add(recipe.reference)
 
 
-def test_nodes_carry_the_control_plane_both_bootstrappers_and_every_service():
-    assert set(node_references()) == {
-        "lab/ucp:3.2.6",
-        "lab/dtr:2.9.29",
-        "lab/dtr:2.4.1",
-        *(
-            f"lab/dtr-{name}:2.9.29"
-            for name in ("api", "garant", "jobrunner", "nginx", "registry", "rethink")
-        ),
-    }
+def test_nodes_carry_the_control_plane_and_three_versions_of_the_registry():
+    services = (
+        "dtr",
+        *(f"dtr-{name}" for name in ("api", "garant", "jobrunner", "nginx", "registry", "rethink")),
+    )
+    versions = ("2.4.1", "2.9.29", "2.10.4")
+    assert sorted(node_references()) == sorted(
+        ["lab/ucp:3.2.6", *(f"lab/{name}:{version}" for name in services for version in versions)]
+    )
+
+
+def test_a_service_is_one_image_for_all_versions():
+    assert len([recipe for recipe in all_recipes() if recipe.name == "dtr-api"]) == 1
 
 
 def test_a_build_context_holds_the_dockerfile_and_executable_scripts():

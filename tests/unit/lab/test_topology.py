@@ -2,6 +2,7 @@ from pathlib import Path
 
 from lab.topology import (
     BALANCER,
+    EVERY_MACHINE,
     MACHINES,
     MANAGER,
     NODES,
@@ -51,3 +52,12 @@ def test_only_nodes_have_an_engine_and_all_but_the_storage_have_ssh():
 def test_a_machine_is_found_by_its_name():
     assert machine_named("ucp1") is MANAGER
     assert machine_named("ucp9") is None
+
+
+def test_further_nodes_have_hyphens_in_their_names_and_addresses_of_their_own():
+    topology = Topology("rrl-00000002", 7, further=2)
+    assert [node.name for node in topology.registry_nodes[4:]] == ["dtr-node-5", "dtr-node-6"]
+    assert topology.nodes == (MANAGER, *topology.registry_nodes)
+    assert Topology("rrl-00000002", 7).machines == MACHINES
+    addresses = [topology.address(machine) for machine in EVERY_MACHINE]
+    assert len(set(addresses)) == len(addresses)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from aiohttp import web
 
-from registry import health, properties, service
+from registry import health, properties, service, version
 from registry.api import (
     health_routes,
     job_routes,
@@ -54,7 +54,8 @@ def application() -> web.Application:
     """Return the service."""
     app = service.application()
     for module in _ROUTES:
-        app.add_routes(module.ROUTES)
+        if module is not token_routes or version.at_least(version.ACCESS_TOKENS):
+            app.add_routes(module.ROUTES)
     app.cleanup_ctx.append(_reporting)
     return app
 
