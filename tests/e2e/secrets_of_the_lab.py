@@ -1,20 +1,19 @@
 """The lab's secrets, and where they must never be seen."""
 
-import threading
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from lab.identity import read_secret
+from lab.paths import LAB
+from tests.process_watch import ProcessWatch
 
 NAMES = ("control-plane-password", "storage-secret-key", "vault-secret-key", "age-identity")
-_EVERY = 0.05
+_PRIVATE_KEY = "PRIVATE KEY-----"
 
 
 def secrets_of_the_lab() -> dict[str, str]:
-    """Return each secret by its name."""
-    return {name: read_secret(name) for name in NAMES}
+    """Return each secret by its name; a private key is known by the longest line of its body."""
+    return {name: read_secret(name) for name in NAMES} | _private_keys()
 
 
 def assert_no_secret_in(*texts: str) -> None:
@@ -24,41 +23,21 @@ def assert_no_secret_in(*texts: str) -> None:
 
 
 @dataclass
-class CommandLines:
-    """Samples the arguments of every process on this machine, those inside the lab's nodes included."""
+class CommandLines(ProcessWatch):
+    """Samples arguments and environments of every process for the lab's secrets."""
 
     secrets: dict[str, str] = field(default_factory=secrets_of_the_lab)
-    exposed: set[str] = field(default_factory=set)  # names of secrets that were seen
-    programs: set[str] = field(default_factory=set)  # command lines that name the bootstrapper
-
-    def __enter__(self) -> Self:
-        """Sample until the block is left."""
-        self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._run, daemon=True)
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """End the sampling."""
-        self._ended.set()
-        self._thread.join()
-
-    def _run(self) -> None:
-        while not self._ended.wait(_EVERY):
-            for folder in Path("/proc").iterdir():
-                if folder.name.isdecimal():
-                    self._judge(_command_line(folder))
-
-    def _judge(self, line: str) -> None:
-        self.exposed |= {name for name, value in self.secrets.items() if value in line}
-        if "UCP_PASSWORD" in line or "registry.bootstrapper" in line:
-            self.programs.add(line)
 
 
-def _command_line(process: Path) -> str:
-    try:
-        return (process / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
-    except (FileNotFoundError, ProcessLookupError):  # it ended while we looked
-        return ""
+def _private_keys() -> dict[str, str]:
+    """Return the SSH and TLS private keys below the lab's folder, each by its file."""
+    files = [
+        path for folder in ("ssh", "pki") for path in sorted((LAB / folder).rglob("*")) if path.is_file()
+    ]
+    return {f"key {path.relative_to(LAB)}": body for path in files if (body := _body(path))}
+
+
+def _body(path: Path) -> str:
+    text = path.read_text(errors="replace")
+    lines = text.partition(_PRIVATE_KEY)[2].partition("-----")[0].split()
+    return max(lines[1:], key=len, default="")  # an OpenSSH key's first line is the same in all

@@ -16,6 +16,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
 
+KEYS = "/accounts/admin/publicKeys"
+
 
 class Certificate:
     """A self-signed certificate for 127.0.0.1; it is its own CA."""
@@ -61,6 +63,7 @@ class ControlPlaneSite:
         self.password = "right"
         self.tokens: set[str] = set()
         self.logins = 0
+        self.public_keys: dict[str, str] = {}  # of the account admin, as PEM
         site = self
 
         class Handler(_Handler):
@@ -122,7 +125,18 @@ class _Handler(BaseHTTPRequestHandler):
         if self._token() not in self.plane.tokens:
             self._answer(401, b"unauthorized")
             return
-        self._answer(*self.plane.answers.get(self.path, (404, b"page not found")))
+        if self.path.split("?")[0] == KEYS and KEYS not in self.plane.answers:
+            listed = [{"id": name, "publicKey": pem} for name, pem in self.plane.public_keys.items()]
+            self._answer(200, json.dumps({"accountPublicKeys": listed}).encode())
+            return
+        self._answer(*self.plane.answers.get(self.path.split("?")[0], (404, b"page not found")))
+
+    def do_DELETE(self) -> None:
+        if self._token() not in self.plane.tokens:
+            self._answer(401, b"unauthorized")
+            return
+        gone = self.plane.public_keys.pop(self.path.removeprefix(f"{KEYS}/"), None)
+        self._answer(204 if gone else 404, b"")
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class names it so
         """Be quiet."""

@@ -7,6 +7,7 @@ import socket
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from lab.host_tools import ensure_program
@@ -14,6 +15,8 @@ from runbook.remote.ssh import SshTarget
 from runbook.remote.waiting import wait_until
 from tests.fakes.ssh_server import KeyPair
 
+OPERATOR = "operator"
+_SEEN_AS = Path("/mnt")  # the folder of a site with an operator, as its sshd sees it
 _CONFIG = """
 ListenAddress 127.0.0.1
 Port {port}
@@ -24,28 +27,102 @@ StrictModes no
 UsePAM no
 PasswordAuthentication no
 PermitRootLogin yes
+LogLevel VERBOSE
 """
+_PRIVATE = """
+set -e
+mount --make-rprivate /
+mount --bind "$1" /mnt
+for file in passwd shadow sudoers; do mount --bind "$1/$file" "/etc/$file"; done
+shift
+exec "$@"
+"""
+
+
+@dataclass(frozen=True)
+class SshdSite:
+    """An sshd that runs: what opens it, and what it logged."""
+
+    target: SshTarget
+    folder: Path
+
+    @property
+    def log(self) -> str:
+        return (self.folder / "log").read_text()
+
+    @property
+    def logins(self) -> int:
+        return self.log.count("Accepted publickey for ")
 
 
 @contextmanager
 def real_sshd(folder: Path) -> Iterator[SshTarget]:
     """Yield where it listens and what opens it; it is ended afterwards."""
+    with sshd_site(folder) as site:
+        yield site.target
+
+
+@contextmanager
+def sshd_site(folder: Path, options: str = "") -> Iterator[SshdSite]:
+    """Yield an sshd with further options, which opens to this process's own user."""
+    login = pwd.getpwuid(os.geteuid()).pw_name
+    with _running(folder, folder, login, options, ()) as site:
+        yield site
+
+
+@contextmanager
+def site_of_operator(folder: Path, sudoers: str = "", bashrc: str = "") -> Iterator[SshdSite]:
+    """Yield an sshd on a machine with a login that is not root; no file of this machine itself is changed."""
+    ensure_program("sudo", "sudo")
+    home = folder / "home"
+    home.mkdir()
+    (home / ".bashrc").write_text(bashrc)
+    (folder / "bin").mkdir()
+    entry = f"{OPERATOR}:x:4711:65534::{_SEEN_AS}/home:/bin/bash\n"
+    (folder / "passwd").write_text(Path("/etc/passwd").read_text() + entry)
+    (folder / "shadow").write_text(Path("/etc/shadow").read_text() + f"{OPERATOR}:*:19000:0:99999:7:::\n")
+    (folder / "sudoers").write_text(
+        f"Defaults secure_path={_SEEN_AS}/bin:/usr/sbin:/usr/bin:/bin\n{sudoers}\n"
+    )
+    (folder / "sudoers").chmod(0o440)
+    (folder / "shadow").chmod(0o640)
+    folder.chmod(0o755)
+    for path in (home, home / ".bashrc"):
+        os.chown(path, 4711, 65534)
+    private = ("unshare", "--mount", "sh", "-c", _PRIVATE, "sh", str(folder))
+    with _running(folder, _SEEN_AS, OPERATOR, "", private) as site:
+        yield site
+
+
+@contextmanager
+def _running(
+    folder: Path, seen_as: Path, login: str, options: str, wrapper: tuple[str, ...]
+) -> Iterator[SshdSite]:
     ensure_program("sshd", "openssh-server")
     Path("/run/sshd").mkdir(exist_ok=True, mode=0o755)
     host, user, port = KeyPair(), KeyPair(), _free_port()
     (folder / "host").touch(mode=0o600)
     (folder / "host").write_text(host.private.get_secret_value())
     (folder / "authorized").write_text(f"{user.public}\n")
-    (folder / "config").write_text(_CONFIG.format(port=port, folder=folder))
-    sshd = shutil.which("sshd") or "sshd"
-    process = subprocess.Popen([sshd, "-D", "-e", "-f", str(folder / "config")], stderr=subprocess.DEVNULL)
-    login = pwd.getpwuid(os.geteuid()).pw_name
+    (folder / "config").write_text(_CONFIG.format(port=port, folder=seen_as) + options)
+    command = [*wrapper, shutil.which("sshd") or "sshd", "-D", "-e", "-f", str(seen_as / "config")]
+    with (folder / "log").open("wb") as log:
+        process = subprocess.Popen(command, stderr=log)
     try:
         wait_until(lambda: _why_not_listening(port), where="sshd", timeout=20, poll=0.1)
-        yield SshTarget("node", "127.0.0.1", port, login, host.public, user.private)
+        yield SshdSite(SshTarget("node", "127.0.0.1", port, login, host.public, user.private), folder)
     finally:
         process.terminate()
         process.wait()
+
+
+def behind(jump: SshdSite, node: SshTarget) -> SshTarget:
+    """Return the node as it is reached through a jump host that its key opens too."""
+    with (jump.folder / "authorized").open("a") as file:
+        assert node.private_key
+        file.write(f"{KeyPair(node.private_key.get_secret_value()).public}\n")
+    place = replace(jump.target, name="jump host 127.0.0.1", private_key=node.private_key)
+    return replace(node, jump=place)
 
 
 def _free_port() -> int:

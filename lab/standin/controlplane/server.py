@@ -15,6 +15,8 @@ from controlplane.config_toml import Configuration
 from controlplane.docker_api import DockerApi, json_body
 from controlplane.engines import Engines, NodeUnreachableError
 from controlplane.pki import bundle, issue
+from controlplane.public_keys_api import PREFIX as PUBLIC_KEYS
+from controlplane.public_keys_api import PublicKeysApi
 from controlplane.scheduling import Scheduler
 from controlplane.settings import Settings
 from controlplane.store import Store
@@ -36,6 +38,7 @@ class ControlPlane:
         self._configuration = Configuration(settings.state)
         self._sessions = Sessions(self._store, self._accounts)
         self._accounts_api = AccountsApi(self._accounts)
+        self._public_keys = PublicKeysApi(self._store, self._accounts)
         cluster = Cluster(Engines(settings.engine_context()), settings.engine_address)
         scheduler = Scheduler(cluster, self._configuration)
         self._docker = DockerApi(cluster, scheduler, self._store.cluster_id)
@@ -100,6 +103,8 @@ class ControlPlane:
         if request.path.startswith(PREFIX):
             body = await json_body(request, stream)
             return self._accounts_api.serve(request.method, request.path, body, who)
+        if request.path.startswith(PUBLIC_KEYS):
+            return self._public_keys.serve(request.method, request.path, who)
         if answer := await self._of_the_session(request, stream, who):
             return answer
         if not who["isAdmin"]:
@@ -139,6 +144,7 @@ class ControlPlane:
         pki, user = self._settings.pki, str(who["name"])
         issued = issue(user, pki / "client-ca.pem", pki / "client-ca-key.pem")
         self._sessions.remember_certificate(issued.serial, who)
+        self._public_keys.describe(issued)
         host = request.head.get("Host") or self._settings.engine_address
         address = host if ":" in host else f"{host}:443"
         content = bundle(issued, user, (pki / "ca.pem").read_bytes(), address)

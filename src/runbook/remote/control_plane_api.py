@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from types import TracebackType
 from typing import Any, Self
+from urllib.parse import quote
 
 import httpx
 from pydantic import SecretStr
@@ -23,6 +24,7 @@ from runbook.domain.errors import (
 from runbook.domain.versions import Version, parse_version
 
 logger = logging.getLogger(__name__)
+_MOST_KEYS = 65_000  # all of them in one answer
 _TIMEOUT = httpx.Timeout(30.0, connect=10.0)
 
 
@@ -130,6 +132,21 @@ class ControlPlane:
         """Return a new client bundle, a zip that authorises its owner; keep it secret."""
         return self._get("/api/clientbundle").content
 
+    def public_keys(self) -> dict[str, str]:
+        """Return the keys of the user's client bundles (PEM), by the id under which each can be deleted."""
+        answer = self._get_json(f"{self._keys_path}?limit={_MOST_KEYS}")
+        try:
+            entries = answer["accountPublicKeys"] or ()
+            return {str(entry["id"]): str(entry["publicKey"]) for entry in entries}
+        except (KeyError, TypeError) as error:
+            raise MismatchError(
+                self.where, f"its list of public keys has another shape: {error!r}", "report this"
+            ) from error
+
+    def delete_public_key(self, identifier: str) -> None:
+        """Leave the user without this key: a client bundle with it opens nothing any more."""
+        self._ask("DELETE", f"{self._keys_path}/{quote(identifier, safe='')}")
+
     def close(self) -> None:
         """End the session and close the connections."""
         try:
@@ -159,13 +176,20 @@ class ControlPlane:
         if not response.is_success:
             logger.warning("%s: /id/logout answered %s", self.where, response.status_code)
 
+    @property
+    def _keys_path(self) -> str:
+        return f"/accounts/{quote(self.access.user, safe='')}/publicKeys"
+
     def _get(self, path: str) -> httpx.Response:
+        return self._ask("GET", path)
+
+    def _ask(self, method: str, path: str) -> httpx.Response:
         if self._token is None:
             self.login()
-        response = self._send("GET", path)
+        response = self._send(method, path)
         if response.status_code == HTTPStatus.UNAUTHORIZED:
             self.login()
-            response = self._send("GET", path)
+            response = self._send(method, path)
         self._check(response)
         return response
 

@@ -10,7 +10,7 @@ from docker import APIClient
 from docker.types import LogConfig
 
 from runbook.remote.attach import attach
-from runbook.remote.client_bundle import ClientBundle
+from runbook.remote.client_bundle import ClientBundle, withdraw
 from runbook.remote.control_plane_api import ControlPlane
 from runbook.remote.docker_command import DockerCommand
 from runbook.remote.docker_errors import DOCKER_FAILURES, explain, is_gone
@@ -48,8 +48,11 @@ class DockerTransport:
             self._context: ssl.SSLContext = self._bundle.make_context()
             self._client: APIClient = self._bundle.make_client(control_plane.access.url, _TIMEOUT)
         except DOCKER_FAILURES as error:
-            self._bundle.close()
+            self._discard_bundle()
             raise explain(self._where, "no Docker connection with its client bundle", error) from error
+        except BaseException:
+            self._discard_bundle()
+            raise
 
     def start(self, run: ContainerRun, on_stderr: Callable[[str], None]) -> DockerCommand:
         """Start the container; it is gone when the command is left."""
@@ -81,9 +84,13 @@ class DockerTransport:
         return Observation(tuple(seen), unreachable)
 
     def close(self) -> None:
-        """Close the connections and delete the client bundle from this machine."""
+        """Close the connections; delete the client bundle from this machine and its key from the account."""
         self._client.close()
+        self._discard_bundle()
+
+    def _discard_bundle(self) -> None:
         self._bundle.close()
+        withdraw(self._control_plane, self._bundle)
 
     def _create(self, name: str, run: ContainerRun) -> str:
         environment = [f"{key}={value}" for key, value in run.env.items()]

@@ -42,14 +42,27 @@ class LineSplitter:
 
 
 class Collector:
-    """Keeps everything."""
+    """Keeps the beginning and the end of a stream, each up to a limit; what lies between may be any size."""
 
-    def __init__(self) -> None:
-        self.data = bytearray()
+    def __init__(self, limit: int = LONGEST_LINE) -> None:
+        self._limit = limit
+        self._head = bytearray()
+        self._tail = bytearray()
+        self._dropped = False
+
+    @property
+    def data(self) -> bytes:
+        """What was kept, with dots where something was dropped."""
+        return bytes(self._head) + (b" ... " if self._dropped else b"") + bytes(self._tail)
 
     def feed(self, data: bytes) -> None:
-        """Keep more bytes."""
-        self.data.extend(data)
+        """Take more bytes."""
+        room = self._limit - len(self._head)
+        self._head += data[:room]
+        self._tail += data[room:]
+        if len(self._tail) > self._limit:
+            self._dropped = True
+            del self._tail[: -self._limit]
 
     def finish(self) -> None:
-        """Change nothing: all of it is kept already."""
+        """Change nothing: what is kept is kept already."""

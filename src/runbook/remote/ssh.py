@@ -4,20 +4,24 @@ import logging
 import shlex
 import threading
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 from contextlib import suppress
-from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
-from pydantic import SecretStr
+import paramiko
 
 from runbook.domain.errors import RefusedError, RunbookError, UnreachableError
 from runbook.remote.lines import Collector, LineSplitter, Sink
-from runbook.remote.ssh_command import CHUNK, SshCommand, encode_command, make_end_command
-from runbook.remote.ssh_connect import Watch, connect
+from runbook.remote.ssh_command import CHUNK, SshCommand
+from runbook.remote.ssh_connect import connect
 from runbook.remote.ssh_errors import SSH_FAILURES, explain
+from runbook.remote.ssh_line import encode_command, make_end_command, make_marker
+from runbook.remote.ssh_target import SshTarget
+from runbook.remote.ssh_watch import Watch
 from runbook.remote.transport import Completed
 
+__all__ = ["SshConnection", "SshPool", "SshTarget"]
 logger = logging.getLogger(__name__)
 
 _PUT_FILE = """
@@ -32,32 +36,17 @@ _END_TIMEOUT = 20.0
 _READ_LIMIT = 16 * 1024 * 1024
 
 
-@dataclass(frozen=True)
-class SshTarget:
-    """A node as SSH reaches it; `host_key` is what its sshd must present, as known_hosts spells it."""
-
-    name: str
-    address: str
-    port: int
-    user: str
-    host_key: str
-    private_key: SecretStr
-    connect_timeout: float = 10.0
-
-
 class SshConnection:
     """An authenticated connection to a node whose host key is the pinned one."""
 
-    def __init__(self, target: SshTarget) -> None:
+    def __init__(self, target: SshTarget, jump: "SshConnection | None" = None) -> None:
+        """Connect; `jump` is the connection to the target's jump host, if it has one."""
+        if (target.jump is None) is not (jump is None):
+            raise ValueError("a target behind a jump host needs the connection to it, no other does")
         self.target = target
-        self._transport = connect(
-            target.name,
-            (target.address, target.port),
-            (target.user, target.private_key.get_secret_value()),
-            target.host_key,
-            target.connect_timeout,
-        )
-        self._watch = Watch(target.name, self._transport)
+        self._transport: paramiko.Transport
+        self._transport, sock = connect(target, None if jump is None else jump._transport)
+        self._watch = Watch(target.name, self._transport, sock)
 
     @property
     def alive(self) -> bool:
@@ -136,18 +125,19 @@ class SshConnection:
                 f"`{shlex.join(argv[:2])}` did not end within {timeout:.0f} s",
                 "see what keeps the node busy (load, disk, its engine's log), then rerun",
             )
-        return Completed(status, stdout, bytes(stderr.data))
+        return Completed(status, stdout, stderr.data)
 
     def _start(
         self, argv: Sequence[str], stderr: Sink, end: Callable[[int], None], *, reads_input: bool = True
     ) -> SshCommand:
         logger.debug("%s: %s", self.target.name, shlex.join(argv))
+        marker = make_marker()
         try:
             channel = self._transport.open_session(timeout=_CHANNEL_TIMEOUT)
-            channel.exec_command(encode_command(argv, reads_input=reads_input))
+            channel.exec_command(encode_command(argv, marker, reads_input=reads_input, sudo=self.target.sudo))
         except SSH_FAILURES as error:
             raise explain(self.target.name, f"`{argv[0]}` could not be started", error) from error
-        return SshCommand(self.target.name, channel, stderr, end)
+        return SshCommand(self.target, channel, stderr, end, marker)
 
     def _end(self, process: int) -> None:
         """End a process on the node; when that hangs as well, the node is left alone."""
@@ -162,25 +152,41 @@ def _feed(command: SshCommand, data: bytes) -> None:
 
 
 class SshPool:
-    """The connections of one run, at most one per node; safe to use from several threads."""
+    """The connections of one run, at most one per node or jump host; safe to use from several threads."""
 
     def __init__(self) -> None:
         self._guard = threading.Lock()
-        self._locks: dict[SshTarget, threading.Lock] = {}
+        self._opening: dict[SshTarget, Future[SshConnection]] = {}
         self._connections: dict[SshTarget, SshConnection] = {}
         self._closed = False
 
     def get(self, target: SshTarget) -> SshConnection:
-        """Return the connection to `target`, opening it, or again when it has died."""
+        """Return the connection to `target`, opening it, or again when it has died.
+
+        Who asks while it is being opened waits for the same attempt and shares its failure.
+        """
         with self._guard:
-            lock = self._locks.setdefault(target, threading.Lock())
-        with lock:
             known = self._connections.get(target)
             if known is not None and known.alive:
                 return known
-            if known is not None:
-                known.close()
-            return self._keep(SshConnection(target))
+            waits = target in self._opening
+            attempt = self._opening.setdefault(target, Future())
+        if not waits:
+            self._open(target, known, attempt)
+        return attempt.result()
+
+    def _open(self, target: SshTarget, dead: SshConnection | None, attempt: "Future[SshConnection]") -> None:
+        """Give the attempt its connection, or its failure."""
+        try:
+            if dead is not None:
+                dead.close()
+            jump = None if target.jump is None else self.get(target.jump)
+            attempt.set_result(self._keep(SshConnection(target, jump)))
+        except BaseException as error:  # noqa: BLE001 - raised again by `result`, for all who wait
+            attempt.set_exception(error)
+        finally:
+            with self._guard:
+                del self._opening[target]
 
     def _keep(self, connection: SshConnection) -> SshConnection:
         with self._guard:

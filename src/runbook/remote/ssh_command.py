@@ -1,10 +1,8 @@
 """A command that runs on a node, over one channel of its SSH connection."""
 
-import base64
 import io
-import shlex
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from types import TracebackType
 from typing import BinaryIO, Self, cast
 
@@ -12,46 +10,23 @@ import paramiko
 
 from runbook.domain.errors import UnreachableError
 from runbook.remote.lines import Sink
-from runbook.remote.ssh_errors import SSH_FAILURES
+from runbook.remote.ssh_errors import SSH_FAILURES, never_began
+from runbook.remote.ssh_line import Beginning
+from runbook.remote.ssh_target import SshTarget
 
 CHUNK = 256 * 1024
 _STDERR_CHUNK = 32 * 1024
 _WHOLE = 1 << 30  # all that has arrived: taking a part would move the rest in memory
 _GRACE = 5.0
-_END_GROUP = """
-for signal in TERM KILL; do
-  kill -s $signal -- -$1 2>/dev/null || kill -s $signal $1 2>/dev/null || exit 0
-  tries=50
-  while [ $tries -gt 0 ] && { kill -0 -- -$1 || kill -0 $1; } 2>/dev/null; do
-    sleep 0.1; tries=$((tries-1))
-  done
-done
-"""
-
-
-def encode_command(argv: Sequence[str], *, reads_input: bool = True) -> str:
-    """Return the line for sshd that runs `argv`, whatever the user's login shell is.
-
-    It holds only characters that every shell reads alike. The process first writes its number to standard
-    error, so that it can be ended later. One that reads no input finds its end at once, without our telling it:
-    told to a command that has just ended, sshd would close the whole connection.
-    """
-    script = f"echo $$ >&2; exec {shlex.join(argv)}" + ("" if reads_input else " </dev/null")
-    encoded = base64.b64encode(script.encode()).decode()
-    return f"""exec sh -c 'eval "$(printf %s {encoded} | base64 -d)"'"""
-
-
-def make_end_command(process: int) -> tuple[str, ...]:
-    """Return the command that ends a process and its group, first politely."""
-    return ("sh", "-c", _END_GROUP, "sh", str(process))
 
 
 class _ChannelStdout(io.RawIOBase):
-    """A channel's standard output as a raw stream."""
+    """A channel's standard output as a raw stream, from the command's own beginning on."""
 
-    def __init__(self, channel: paramiko.Channel) -> None:
+    def __init__(self, channel: paramiko.Channel, beginning: Beginning) -> None:
         super().__init__()
         self._channel = channel
+        self._beginning = beginning
         self._rest = memoryview(b"")
 
     def readable(self) -> bool:
@@ -59,7 +34,7 @@ class _ChannelStdout(io.RawIOBase):
 
     def readinto(self, buffer: "memoryview") -> int:  # type: ignore[override]  # the stub asks for the buffer protocol
         if not self._rest:
-            self._rest = memoryview(self._channel.recv(_WHOLE))
+            self._rest = memoryview(self._beginning.read(lambda: self._channel.recv(_WHOLE)))
         count = min(len(buffer), len(self._rest))
         buffer[:count] = self._rest[:count]
         self._rest = self._rest[count:]
@@ -70,10 +45,18 @@ class SshCommand:
     """A command on a node; see runbook.remote.transport for what it promises."""
 
     def __init__(
-        self, where: str, channel: paramiko.Channel, stderr: Sink, end: Callable[[int], None]
+        self,
+        target: SshTarget,
+        channel: paramiko.Channel,
+        stderr: Sink,
+        end: Callable[[int], None],
+        marker: bytes,
     ) -> None:
-        self.stdout: BinaryIO = cast(BinaryIO, io.BufferedReader(_ChannelStdout(channel), CHUNK))
-        self._where = where
+        self._said = Beginning(marker), Beginning(marker)  # on standard output and standard error
+        stdout = _ChannelStdout(channel, self._said[0])
+        self.stdout: BinaryIO = cast(BinaryIO, io.BufferedReader(stdout, CHUNK))
+        self._target = target
+        self._where = where = target.name
         self._channel = channel
         self._stderr = stderr
         self._end = end
@@ -107,6 +90,8 @@ class SshCommand:
         status = self._channel.recv_exit_status()
         if status == -1 or not self._channel.eof_received:
             self._raise_if_lost(None)
+        if not self._said[1].found:
+            raise never_began(self._target, status, *(said.noise for said in self._said))
         return status
 
     def cancel(self) -> None:
@@ -137,25 +122,27 @@ class SshCommand:
             rest = self._read_process_number()
             while rest:
                 self._stderr.feed(rest)
-                rest = self._channel.recv_stderr(_STDERR_CHUNK)
+                rest = self._recv_stderr()
             self._stderr.finish()
         finally:
             self._process_known.set()
 
     def _read_process_number(self) -> bytes:
-        """Take the first line, which is ours, and return what came after it."""
+        """Take the first line, which is ours, and return what came after it; nothing if it never came."""
         head = b""
         while b"\n" not in head:
-            more = self._channel.recv_stderr(_STDERR_CHUNK)
+            more = self._said[1].read(self._recv_stderr)
             if not more:
                 return head
             head += more
         first, _, rest = head.partition(b"\n")
-        if not first.isdigit():
-            return head
-        self._process = int(first)
+        self._process = int(first) if first.isdigit() else None
         self._process_known.set()
-        return rest or self._channel.recv_stderr(_STDERR_CHUNK)
+        return rest or self._recv_stderr()
+
+    def _recv_stderr(self) -> bytes:
+        data: bytes = self._channel.recv_stderr(_STDERR_CHUNK)
+        return data
 
     def _transport_lives(self) -> bool:
         return self._channel.get_transport().is_active()

@@ -1,57 +1,76 @@
-"""Opening an SSH connection to a pinned host key, and noticing when it dies."""
+"""Opening an SSH connection to a pinned host key, straight or through a jump host."""
 
-import base64
-import io
 import logging
 import socket
-import threading
-from contextlib import suppress
+from collections.abc import Sequence
+from typing import Any
 
 import paramiko
+from paramiko.ssh_exception import PartialAuthentication
 
-from runbook.domain.errors import InvalidConfigError, RefusedError
-from runbook.remote.ssh_errors import KEY_FAILURES, SSH_FAILURES, explain
+from runbook.domain.errors import RefusedError, RunbookError, UnreachableError
+from runbook.remote.ssh_errors import SSH_FAILURES, explain
+from runbook.remote.ssh_keys import keys_for, not_accepted, parse_host_key
+from runbook.remote.ssh_target import SshTarget
+from runbook.remote.ssh_watch import HeardSocket
 
 # Each failure becomes an error of ours, so paramiko's own tracebacks would only repeat it.
 logging.getLogger("paramiko").setLevel(logging.CRITICAL)
-logger = logging.getLogger(__name__)
 
-_ASK_EVERY = 4.0
-_ANSWER_WITHIN = 8.0
 _UNSENT_BYTES = 128 * 1024  # keeps a question to the node from queueing behind a slow upload
 _QUICK_CIPHERS = ("aes128-gcm@openssh.com", "aes256-gcm@openssh.com")  # no second pass for a checksum
 _WINDOW = 4 * 1024 * 1024
 _HOST_KEY_ALGORITHMS = {"ssh-rsa": ("rsa-sha2-512", "rsa-sha2-256")}
-_PRIVATE_KEY_CLASSES = (paramiko.Ed25519Key, paramiko.ECDSAKey, paramiko.RSAKey)
 
 
 def connect(
-    where: str, address: tuple[str, int], login: tuple[str, str], host_key: str, timeout: float
-) -> paramiko.Transport:
-    """Return a transport to `address`, logged in as (user, private key), that presented `host_key`."""
-    pinned = parse_host_key(where, host_key)
-    key = _parse_private_key(where, login[1])
+    target: SshTarget, through: paramiko.Transport | None = None
+) -> tuple[paramiko.Transport, HeardSocket]:
+    """Return a transport, logged in to who presented the pinned key, and the socket that it speaks over."""
+    pinned = parse_host_key(target.name, target.host_key)
+    with keys_for(target) as keys:
+        sock = HeardSocket(_open_directly(target) if through is None else _open_through(through, target))
+        transport = _make_transport(sock, pinned, target.connect_timeout)
+        try:
+            transport.start_client(timeout=target.connect_timeout)
+            _refuse_other_key(target.name, transport.get_remote_server_key(), pinned)
+            _log_in(transport, target, keys)
+        except SSH_FAILURES as error:
+            transport.close()
+            raise explain(
+                target.name, f"no SSH session as {target.user} at {target.address}", error
+            ) from error
+        except RunbookError:
+            transport.close()
+            raise
+    return transport, sock
+
+
+def _open_directly(target: SshTarget) -> socket.socket:
     try:
-        sock = socket.create_connection(address, timeout)
+        sock = socket.create_connection((target.address, target.port), target.connect_timeout)
     except OSError as error:
-        raise explain(where, f"no SSH connection to {address[0]} port {address[1]}", error) from error
-    transport = _make_transport(sock, pinned, timeout)
-    try:
-        transport.start_client(timeout=timeout)
-        _refuse_other_key(where, transport.get_remote_server_key(), pinned)
-        transport.auth_publickey(login[0], key)
-    except SSH_FAILURES as error:
-        transport.close()
-        raise explain(where, f"no SSH session as {login[0]} at {address[0]}", error) from error
-    except RefusedError:
-        transport.close()
-        raise
-    return transport
-
-
-def _make_transport(sock: socket.socket, pinned: paramiko.PKey, timeout: float) -> paramiko.Transport:
+        doing = f"no SSH connection to {target.address} port {target.port}"
+        raise explain(target.name, doing, error) from error
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, _UNSENT_BYTES)
+    return sock
+
+
+def _open_through(jump: paramiko.Transport, target: SshTarget) -> paramiko.Channel:
+    place = (target.address, target.port)
+    try:
+        return jump.open_channel("direct-tcpip", place, ("127.0.0.1", 0), timeout=target.connect_timeout)
+    except SSH_FAILURES as error:
+        words = "no answer in time" if "Timeout" in str(error) else str(error) or type(error).__name__
+        raise UnreachableError(
+            target.name,
+            f"the jump host has no connection to {target.address} port {target.port}: {words}",
+            "see that the node is up, open to the jump host, and that its sshd has AllowTcpForwarding, then rerun",
+        ) from error
+
+
+def _make_transport(sock: Any, pinned: paramiko.PKey, timeout: float) -> paramiko.Transport:
     transport = paramiko.Transport(sock, default_window_size=_WINDOW)
     transport.banner_timeout = transport.handshake_timeout = transport.auth_timeout = timeout
     name = pinned.get_name()
@@ -61,40 +80,23 @@ def _make_transport(sock: socket.socket, pinned: paramiko.PKey, timeout: float) 
     return transport
 
 
-def parse_host_key(where: str, text: str) -> paramiko.PKey:
-    """Return the public key of a line such as `ssh-ed25519 AAAA… comment`."""
-    try:
-        kind, encoded = text.split()[:2]
-        return _whole_key(kind, base64.b64decode(encoded, validate=True))
-    except KEY_FAILURES as error:
-        raise InvalidConfigError(
-            where,
-            "its pinned host key is not a public key such as 'ssh-ed25519 AAAA…'",
-            "copy the line from the node's /etc/ssh/ssh_host_ed25519_key.pub",
-        ) from error
-
-
-def _whole_key(kind: str, encoded: bytes) -> paramiko.PKey:
-    key = paramiko.PKey.from_type_string(kind, encoded)
-    if key.asbytes() != encoded:  # paramiko fills a key that was cut off with zeros
-        raise ValueError("the key is cut off, or something follows it")
-    return key
-
-
-def _parse_private_key(where: str, text: str) -> paramiko.PKey:
-    problem: Exception | None = None
-    for key_class in _PRIVATE_KEY_CLASSES:
+def _log_in(transport: paramiko.Transport, target: SshTarget, keys: Sequence[paramiko.PKey]) -> None:
+    """Leave the transport logged in with the first key that is accepted."""
+    for tried, key in enumerate(keys, 1):
         try:
-            return key_class.from_private_key(io.StringIO(text))
-        except paramiko.PasswordRequiredException as error:
-            raise explain(where, "the private key is encrypted", error) from error
-        except KEY_FAILURES as error:
-            problem = error
-    raise InvalidConfigError(
-        where,
-        "its SSH private key is not one that can be read (Ed25519, ECDSA or RSA, in OpenSSH's format)",
-        "name a private key made by ssh-keygen, without a passphrase",
-    ) from problem
+            _offer(transport, target.user, key)
+        except (paramiko.BadAuthenticationType, PartialAuthentication):
+            raise
+        except paramiko.AuthenticationException as error:
+            if tried == len(keys) or not transport.is_active():
+                raise not_accepted(target, tried, error) from error
+        else:
+            return
+
+
+def _offer(transport: paramiko.Transport, user: str, key: paramiko.PKey) -> None:
+    if more := transport.auth_publickey(user, key):
+        raise PartialAuthentication(more)
 
 
 def _refuse_other_key(where: str, seen: paramiko.PKey, pinned: paramiko.PKey) -> None:
@@ -103,40 +105,6 @@ def _refuse_other_key(where: str, seen: paramiko.PKey, pinned: paramiko.PKey) ->
             where,
             f"its host key is {seen.get_name()} {seen.fingerprint}, the cluster file pins"
             f" {pinned.get_name()} {pinned.fingerprint}",
-            "compare with `ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub` on the node's console; pin the new"
-            " key only if the node was set up anew, otherwise somebody stands in between",
+            "compare with `ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub` on its console; pin the new"
+            " key only if the machine was set up anew, otherwise somebody stands in between",
         )
-
-
-class Watch:
-    """Asks the other side for a sign of life and closes the transport when none comes.
-
-    TCP alone would not notice a cut cable for minutes, and a frozen machine never.
-    """
-
-    def __init__(self, where: str, transport: paramiko.Transport) -> None:
-        self._where = where
-        self._transport = transport
-        self._stopped = threading.Event()
-        self._thread = threading.Thread(target=self._run, name=f"watch on {where}", daemon=True)
-        self._thread.start()
-
-    def stop(self) -> None:
-        """End the watch."""
-        self._stopped.set()
-        self._thread.join()
-
-    def _run(self) -> None:
-        while not self._stopped.wait(_ASK_EVERY) and self._transport.is_active():
-            alarm = threading.Timer(_ANSWER_WITHIN, self._give_up)
-            alarm.daemon = True
-            alarm.start()
-            with suppress(*SSH_FAILURES):
-                self._transport.global_request("keepalive@openssh.com", wait=True)
-            alarm.cancel()
-
-    def _give_up(self) -> None:
-        logger.warning(
-            "%s: no sign of life over SSH for %.0f s, connection given up", self._where, _ANSWER_WITHIN
-        )
-        self._transport.close()

@@ -25,6 +25,7 @@ from paramiko.ssh_exception import (
 )
 
 from runbook.domain.errors import RefusedError, RunbookError, UnreachableError
+from runbook.remote.ssh_target import SshTarget
 
 _KEY = "see that the key is in the user's authorized_keys and is not encrypted, then rerun"
 _NETWORK = "see that the node is up and its SSH port is open from here, then rerun"
@@ -68,6 +69,22 @@ def explain(where: str, doing: str, error: Exception) -> RunbookError:
         if isinstance(error, cause):
             return kind(where, f"{doing}: {_words(error)}", next_step)
     return RunbookError(where, f"{doing}: {error!r}", "report this, with the log of the run")
+
+
+def never_began(target: SshTarget, status: int, stdout: bytes, stderr: bytes) -> RunbookError:
+    """Return the error of a command that the login shell, or sudo, did not come to run."""
+    said = " ".join((stdout + b" " + stderr).decode(errors="replace").split()) or f"status {status}"
+    if target.sudo:
+        return RefusedError(
+            target.name,
+            f"sudo does not let {target.user} run commands as root without a password: {said}",
+            f"write `{target.user} ALL=(ALL) NOPASSWD: ALL` into a file of /etc/sudoers.d there, then rerun",
+        )
+    return RefusedError(
+        target.name,
+        f"the login shell of {target.user} ran no command: {said}",
+        "give the user a shell such as /bin/sh, with base64 on its path, then rerun",
+    )
 
 
 def _words(error: Exception) -> str:

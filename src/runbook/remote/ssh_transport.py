@@ -123,14 +123,14 @@ class SshTransport:
         done = self._pool.get(node).run(("sh", "-c", _INSPECT_ALL))
         if not _only_vanished(done):
             _raise_if_failed(node, "docker inspect", done)
-        inspected = json.loads(done.stdout or b"[]")
+        inspected = json.loads(done.stdout.decode(errors="replace") or "[]")
         containers = (parse_inspected(node.name, container) for container in inspected)
         return tuple(container for container in containers if container.name.startswith(prefix))
 
     def _volumes_on(self, node: SshTarget, prefix: str) -> tuple[VolumeSeen, ...]:
         done = self._pool.get(node).run(("docker", "volume", "ls", "--format", "{{.Name}}"))
         _raise_if_failed(node, "docker volume ls", done)
-        names = done.stdout.decode().split()
+        names = done.stdout.decode(errors="replace").split()
         return tuple(VolumeSeen(node.name, name) for name in names if name.startswith(prefix))
 
     def _remove(self, manager: SshTarget, label: str) -> None:

@@ -113,4 +113,4 @@ class Transport(Protocol):
         """Return the volumes on every reachable node."""
 
     def close(self) -> None:
-        """Close every connection and delete what was written to this machine."""
+        """Close every connection; delete what was written to this machine, and what was left with an account."""

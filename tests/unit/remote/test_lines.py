@@ -1,4 +1,4 @@
-from runbook.remote.lines import LONGEST_LINE, LineSplitter
+from runbook.remote.lines import LONGEST_LINE, Collector, LineSplitter
 
 
 def test_lines_are_put_together_across_pieces() -> None:
@@ -22,3 +22,13 @@ def test_a_line_without_an_end_takes_no_endless_memory() -> None:
     lines: list[str] = []
     LineSplitter(lines.append).feed(b"x" * (LONGEST_LINE + 1))
     assert len(lines[0]) == LONGEST_LINE + 1
+
+
+def test_a_collector_keeps_both_ends_of_a_stream_and_not_its_length() -> None:
+    collector = Collector(10)
+    for piece in (b"begin", b"ning of ", b"many ", b"words to its end"):
+        collector.feed(piece)
+    assert collector.data == b"beginning  ... to its end"
+    short = Collector(10)
+    short.feed(b"all of this.")
+    assert short.data == b"all of this."

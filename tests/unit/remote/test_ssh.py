@@ -173,8 +173,8 @@ def test_a_command_that_takes_too_long_is_given_up(monkeypatch: pytest.MonkeyPat
 
 
 def test_silence_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("runbook.remote.ssh_connect._ASK_EVERY", 0.1)
-    monkeypatch.setattr("runbook.remote.ssh_connect._ANSWER_WITHIN", 0.3)
+    monkeypatch.setattr("runbook.remote.ssh_watch._ASK_EVERY", 0.1)
+    monkeypatch.setattr("runbook.remote.ssh_watch._LOOK_EVERY", 0.05)
     with SshServer(ends_well) as server, SshConnection(server.target()) as connection:
         server.awake.clear()
         deadline = time.monotonic() + 5
