@@ -77,8 +77,6 @@ def try_ports(
             "see what is said of it, then run again",
         )
         return (), (from_error(error, Level.WARNING), unknown)
-    for each in tried:
-        if each.why_not:
-            path = each.path
-            get_run_logger().warning("%s to %s port %s: %s", source, path.target, path.where_to, each.why_not)
+    closed = sum(each.why_not is not None for each in tried)
+    get_run_logger().info("%s: %s paths tried, %s of them closed", source, len(tried), closed)
     return tried, ()

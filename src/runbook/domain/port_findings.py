@@ -26,7 +26,8 @@ def judge_paths(tried: Sequence[Tried]) -> tuple[Finding, ...]:
     for (port, why_not, vital), pairs in _by_port(closed).items():
         for sources, targets in _grouped(pairs):
             causes[sources, targets, why_not, vital].append(port)
-    return tuple(_finding(cause, ports) for cause, ports in causes.items())
+    found = (_finding(cause, ports) for cause, ports in causes.items())
+    return tuple(sorted(found, key=lambda finding: finding.level is not Level.BLOCKS))
 
 
 def _by_port(closed: Iterable[Tried]) -> Mapping[tuple[str, str, bool], set[tuple[str, str]]]:

@@ -31,16 +31,18 @@ elif [ -n "$pull" ]; then
     echo "not-pullable $(printf %s "${said:-no answer in 5 s}" | tr '\n' ' ')"
 fi
 say containers
-docker ps -a --no-trunc --format "{{.Names}}	{{.Status}}	{{.Label \"$label\"}}	{{.Ports}}" || exit 1
-say storage
-each='{{.Name}}{{range .Mounts}}{{if eq .Destination "/storage"}}	{{.Type}}	{{.Name}}	{{.Source}}{{end}}{{end}}'
-for container in $(docker ps -aq --filter name=dtr-registry-); do
-  docker inspect --format "$each" "$container"
-done
-say volumes
-for volume in $(docker volume ls -q --filter name=dtr-registry-); do
-  docker volume inspect --format '{{.Name}}	{{json .Options}}' "$volume"
-done
+each="{{.Names}}	{{.Status}}	{{.Label \"$label\"}}	{{.Ports}}"
+all=$(docker ps -a --no-trunc --format "$each") || exit 1
+printf '%s\n' "$all"
+keepers=$(printf '%s\n' "$all" | sed -n 's/^\(dtr-registry-[0-9a-f]\{12\}\)	.*/\1/p')
+if [ -n "$keepers" ]; then
+  say storage
+  each='{{.Name}}{{range .Mounts}}{{if eq .Destination "/storage"}}	{{.Type}}	{{.Name}}	{{.Source}}{{end}}{{end}}'
+  docker inspect --format "$each" $keepers
+  say volumes
+  volumes=$(docker volume ls -q --filter name=dtr-registry-)
+  [ -z "$volumes" ] || docker volume inspect --format '{{.Name}}	{{json .Options}}' $volumes
+fi
 say listeners
 ss -ltnp 2>/dev/null || cat /proc/net/tcp /proc/net/tcp6 2>/dev/null
 say clock; date +%s.%N

@@ -73,9 +73,9 @@ def test_ports_that_are_filtered_between_the_same_machines_are_one_line() -> Non
     ]
 
 
-def test_a_port_that_a_registry_can_do_without_is_a_warning_of_its_own() -> None:
+def test_a_port_that_a_registry_can_do_without_is_a_warning_of_its_own_below() -> None:
     pair = {("dtr1", "dtr2")}
-    levels = [f.level for f in judge_paths(tried(pair) + tried(pair, (179, "Calico"), vital=False))]
+    levels = [f.level for f in judge_paths(tried(pair, (179, "Calico"), vital=False) + tried(pair))]
     assert levels == [Level.BLOCKS, Level.WARNING]
 
 

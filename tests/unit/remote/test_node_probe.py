@@ -21,7 +21,6 @@ case "$1 $2" in
     printf 'dtr-registry-aaaaaaaaaaaa\\tUp 3 hours\\t2.9.29\\t\\n'
     printf 'shop\\tExited (0) 2 days ago\\t\\t\\n'
     printf 'range\\tUp 1 second\\t\\t0.0.0.0:8000-8002->8000-8002/tcp\\n' ;;
-  "ps -aq") echo 0123456789ab ;;
   "inspect --format")
     printf '/dtr-registry-aaaaaaaaaaaa\\tvolume\\tdtr-registry-nfs-aaaaaaaaaaaa\\t/var/lib/x\\n' ;;
   "volume ls") echo dtr-registry-nfs-aaaaaaaaaaaa ;;
