@@ -121,6 +121,10 @@ class ClusterConnection:
         address = {n.name: n.address for n in self.registry_nodes}[healthy[0].node]
         return self._admin_at(address)
 
+    def admin_on(self, node: str) -> RegistryAdmin:
+        """The administration API of the replica on one node."""
+        return self._admin_at(next(n.address for n in self.registry_nodes if n.name == node))
+
     def _admin_at(self, address: str) -> RegistryAdmin:
         registry = self.settings.registry
         url = f"https://{address}:{registry.https_port}"

@@ -4,9 +4,7 @@ from prefect import flow
 
 from flows.preflight import judge, look
 from flows.run import Run
-from runbook.domain.findings import without_repeats
 from runbook.domain.report import Report
-from tasks.replicas import check_replicas
 
 
 @flow(name="check", flow_run_name="check {cluster}")
@@ -16,9 +14,7 @@ def check(cluster: str, fail_if_blocked: bool = True) -> Report:
     Fails with one error that names every finding that blocks, unless told not to: the report has them too.
     """
     with Run("check", cluster) as run:
-        looked = look(run)
-        replicas = run.step(check_replicas, after=looked)
-        run.report.findings = without_repeats((*run.report.findings, *replicas.result()))
+        looked = look(run, ports=True, replicas=True)
         if fail_if_blocked:
-            run.step(judge, run.report.findings, after=[replicas])
+            run.step(judge, run.report.findings, after=looked)
     return run.report

@@ -13,8 +13,8 @@ import flows.cli_prune  # noqa: F401  # the same
 from blocks.cluster import RegistryCluster
 from flows.approval import GivenApproval
 from flows.backup import backup
-from flows.check import check
 from flows.cli_access import access_command
+from flows.cli_check import check_command
 from flows.cli_escrow import escrow_probe_command
 from flows.cli_points import points
 from flows.cli_report import show
@@ -24,7 +24,6 @@ from flows.release_hold import release_hold
 from flows.restore import restore
 from flows.scale_out import scale_out
 from runbook.domain.errors import ExitStatus, RefusedError, RunbookError
-from runbook.domain.findings import error_for
 from runbook.domain.plans import Plan
 
 app = typer.Typer(
@@ -35,6 +34,7 @@ app = typer.Typer(
     "2 invalid configuration, 3 refused, 4 unreachable, 5 not ready in time, 6 mismatch, 7 locked.",
 )
 blocks = typer.Typer(no_args_is_help=True, help="Blocks of the Prefect server.")
+app.command("check")(check_command)
 points.command("access")(access_command)
 points.command("escrow-probe")(escrow_probe_command)
 app.add_typer(points, name="points")
@@ -44,17 +44,7 @@ app.add_typer(blocks, name="blocks")
 
 Cluster = Annotated[str, typer.Option("--cluster", help="Cluster file (*.yaml) or RegistryCluster block.")]
 PlanOnly = Annotated[bool, typer.Option("--plan", help="Show what would be done and touch nothing.")]
-Looks = Annotated[bool, typer.Option("--plan", help="Taken as by the others; check never changes anything.")]
 Json = Annotated[bool, typer.Option("--json", help="With --plan: print the plan as JSON.")]
-
-
-@app.command("check")
-def check_command(cluster: Cluster, _plan: Looks = False) -> None:
-    """Look at everything, change nothing, show all findings at once; with --plan too, for it is only a look."""
-    report = check(cluster, fail_if_blocked=False)
-    show(report)
-    if error := error_for(report.findings):
-        raise error
 
 
 @app.command("install")

@@ -20,7 +20,7 @@ def install(cluster: str, plan_only: bool = False) -> Report:
     A second run changes nothing. `plan_only` shows what would be done and touches nothing.
     """
     with Run("install", cluster) as run:
-        checked = preflight(run)
+        checked = preflight(run, ports=True)
         if plan_only:
             return _plan(run, checked)
         with run.lock():

@@ -19,7 +19,7 @@ def scale_out(cluster: str, replicas: int | None = None, plan_only: bool = False
     """
     with Run("scale-out", cluster) as run:
         wanted = replicas if replicas is not None else run.cluster.settings.replicas
-        checked = preflight(run)
+        checked = preflight(run, ports=True)
         if plan_only:
             steps = run.step(choose_joins, wanted, after=checked).result()
             run.report.plan = Plan("scale-out", run.cluster.name, steps)

@@ -1,5 +1,6 @@
 """The look at a registry with one replica: whatever is wrong, all of the table is shown, and nothing is touched."""
 
+import json
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,7 +9,7 @@ import pytest
 
 from lab import commands
 from lab.topology import machine_named
-from runbook.domain.errors import InvalidConfigError, RefusedError
+from runbook.domain.errors import InvalidConfigError, RefusedError, UnreachableError
 from tests.e2e.host_keys import other_host_key
 from tests.e2e.runs import assert_run_failed, deployed, reports_of, runbook
 from tests.e2e.world import look
@@ -32,8 +33,8 @@ def well(installed):
     assert ended.status == 0, ended.stderr
     rows = _rows(ended.stdout)
     assert rows == {**dict.fromkeys(rows, "ok"), "registry": "warning"}  # one replica of three
-    assert rows.keys() > {*_NODES, "control plane", "lb1", "registry"}
-    assert len(rows) == len(_NODES) + 5  # these three, storage and vault
+    assert rows.keys() > {*_NODES, "control plane", "lb1", "registry", "network"}
+    assert len(rows) == len(_NODES) + 6  # these four, storage and vault
     return rows
 
 
@@ -89,6 +90,24 @@ def test_little_disk_on_a_registry_node_refuses_a_scale_out_and_no_backup(instal
     assert look(installed.cluster) == world
 
 
+def test_a_filtered_port_is_found_by_the_node_that_calls_it_and_keeps_no_backup_waiting(
+    installed, well, world
+):
+    with _filtered("dtr3", source="dtr2", port=7946):
+        ended = runbook("check", "--json", cluster=installed.cluster.file)
+        planned = runbook("backup", "--plan", cluster=installed.cluster.file)
+    words = "network: from dtr2 to dtr3 port 7946/tcp (gossip): filtered"
+    assert ended.status == UnreachableError.exit_status
+    assert ended.words.startswith(f"{words}\nNext: open it in the firewall")
+    findings = json.loads(ended.stdout)["findings"]
+    assert {tuple(found) for found in findings} == {("level", "where", "what", "next")}
+    assert {found["where"] for found in findings} > {*_NODES, "lb1", "registry"}
+    assert [f"{f['where']}: {f['what']}" for f in findings if f["level"] == "blocks"] == [words]
+    assert planned.status == 0, planned.stderr
+    assert "network" not in _rows(planned.stdout)
+    assert look(installed.cluster) == world
+
+
 def _rows(shown: str) -> dict[str, str]:
     """Return the level of each place in a table of findings; a long name is cut to its first line."""
     table = shown.partition("What was found")[2]
@@ -111,3 +130,18 @@ def _little_disk(name: str) -> Iterator[None]:
             yield
         finally:
             lab.run(machine, "rm", _DF)
+
+
+@contextmanager
+def _filtered(name: str, *, source: str, port: int) -> Iterator[None]:
+    """Have a node drop what another one sends to a port, for the block."""
+    machine, caller = machine_named(name), machine_named(source)
+    assert machine
+    assert caller
+    with commands.open_lab() as lab:
+        rule = ("INPUT", "-p", "tcp", "-s", lab.topology.address(caller), "--dport", str(port), "-j", "DROP")
+        lab.run(machine, "iptables", "-I", *rule)
+        try:
+            yield
+        finally:
+            lab.run(machine, "iptables", "-D", *rule)

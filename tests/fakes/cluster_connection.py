@@ -129,6 +129,11 @@ class FakeControlPlane:
     members: dict[str, str]
     refusal: RunbookError | None = None
     identifier: str = "UCP1"
+    admins_anywhere: bool | None = True  # may run containers on registry nodes
+    also_managers: frozenset[str] = frozenset()
+
+    def admins_may_deploy_anywhere(self) -> bool | None:
+        return self.admins_anywhere
 
     def login(self) -> None:
         if self.refusal:
@@ -137,7 +142,9 @@ class FakeControlPlane:
     def nodes(self) -> tuple[ControlPlaneNode, ...]:
         self.login()
         return tuple(
-            ControlPlaneNode(name, "worker", state, "active", "198.18.0.1")
+            ControlPlaneNode(
+                name, "manager" if name in self.also_managers else "worker", state, "active", "198.18.0.1"
+            )
             for name, state in self.members.items()
         )
 

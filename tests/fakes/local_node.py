@@ -4,6 +4,7 @@ import os
 import subprocess
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from types import SimpleNamespace
 
 from runbook.domain.health import Replica
 from runbook.remote.machine import LocalCommand, LocalMachine
@@ -27,6 +28,7 @@ class LocalNode:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self.target = SimpleNamespace(name=folder.name)
         for part in ("bin", "volumes", "running"):
             (folder / part).mkdir(parents=True, exist_ok=True)
         (folder / "images").touch()

@@ -1,5 +1,6 @@
 """What `check` found, and whether it stands in the way."""
 
+import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -86,6 +87,12 @@ def lower(findings: Iterable[Finding], kind: type[RunbookError]) -> tuple[Findin
         replace(f, level=Level.WARNING) if f.level is Level.BLOCKS and issubclass(f.error, kind) else f
         for f in findings
     )
+
+
+def to_json(findings: Iterable[Finding]) -> str:
+    """Return the findings for a program."""
+    rows = [{"level": f.level, "where": f.where, "what": f.what, "next": f.next_step} for f in findings]
+    return json.dumps({"findings": rows}, indent=2, ensure_ascii=False)
 
 
 _GRAVEST_FIRST = (InvalidConfigError, RefusedError, MismatchError, NotReadyError)

@@ -1,14 +1,36 @@
 """What was seen on one node, and whether a registry can rely on it."""
 
-from dataclasses import dataclass
+import re
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 
-from runbook.domain.errors import RefusedError
+from runbook.domain.errors import MismatchError, RefusedError
 from runbook.domain.findings import Finding, Level, ok
 
 MAX_CLOCK_SKEW = 5.0
 """Seconds. Tokens, certificates and retention all compare clocks of different machines."""
 MIN_FREE = 2 * 1024**3
 """Bytes free for the engine; a replica's containers and a join's copy need more than nothing."""
+PHASE_2 = "dtr-phase2"
+"""The container in which the bootstrapper does its work on a node; a second run waits for its name."""
+_OURS = re.compile(r"^(dtr-|ucp-|ucp$|k8s_|calico|msr-|mke-)")
+_OF_A_REPLICA = re.compile(r"^dtr-[a-z-]+-(?P<id>[0-9a-f]{12})$")
+
+
+@dataclass(frozen=True)
+class ContainerFacts:
+    """A container of a node; `version` is its label, empty where it has none."""
+
+    name: str
+    running: bool
+    version: str = ""
+    ports: tuple[int, ...] = ()  # of the node, on which it listens
+
+    @property
+    def replica_id(self) -> str | None:
+        """The replica that it is a part of, None if it is a part of none."""
+        match = _OF_A_REPLICA.match(self.name)
+        return match["id"] if match else None
 
 
 @dataclass(frozen=True)
@@ -20,17 +42,47 @@ class NodeFacts:
     clock_skew: float  # seconds, positive when the node is ahead
     free_bytes: int  # in the engine's data directory
     image_present: bool
-    workloads: tuple[str, ...]  # containers that belong to neither registry, control plane nor swarm
+    containers: tuple[ContainerFacts, ...] = ()
+    listeners: Mapping[int, str] = field(default_factory=dict)  # port -> program, empty where it is not known
+    image_version: str = ""  # the image's own label
+    address: str = ""  # at which the other nodes reach it
+    why_not_pullable: str | None = None  # of an image that is not there and was asked for
+    storage_mounts: Mapping[str, str] = field(default_factory=dict)  # replica -> where its images are
+
+    @property
+    def workloads(self) -> tuple[str, ...]:
+        """What runs and belongs to neither registry, control plane nor swarm."""
+        return tuple(c.name for c in self.containers if c.running and not _OURS.match(c.name))
+
+    @property
+    def has_replica(self) -> bool:
+        """Whether containers of a replica are there."""
+        return any(container.replica_id for container in self.containers)
 
 
-def judge_node(name: str, facts: NodeFacts, *, image: str, dedicated: bool) -> tuple[Finding, ...]:
-    """Return the findings for one node; `dedicated` nodes must run no user workload (vendor's rule)."""
+def judge_node(
+    name: str,
+    facts: NodeFacts,
+    *,
+    image: str,
+    dedicated: bool,
+    version: str = "",
+    ports: Collection[int] = (),
+) -> tuple[Finding, ...]:
+    """Return the findings for one node; `dedicated` nodes must run no user workload (vendor's rule).
+
+    `ports` are those that a replica needs there, none on a node that is to have none.
+    """
     found = [
         _name(name, facts),
         _clock(name, facts),
         _disk(name, facts),
         _image(name, facts, image),
+        _image_version(name, facts, image, version),
         _workload(name, facts) if dedicated else None,
+        _ports(name, facts, ports),
+        _versions(name, facts),
+        _phase_2(name, facts),
     ]
     problems = tuple(finding for finding in found if finding)
     return problems or (ok(name, f"engine {facts.engine_version}, clock, disk, image and workload are fine"),)
@@ -67,7 +119,17 @@ def _disk(name: str, facts: NodeFacts) -> Finding | None:
 def _image(name: str, facts: NodeFacts, image: str) -> Finding | None:
     if facts.image_present:
         return None
+    if facts.why_not_pullable:
+        what = f"{image} is not there and cannot be pulled: {facts.why_not_pullable}"
+        return Finding(Level.WARNING, name, what, f"bring it there: docker pull {image}, or docker load")
     return Finding(Level.WARNING, name, f"{image} is not there and must be pulled", f"docker pull {image}")
+
+
+def _image_version(name: str, facts: NodeFacts, image: str, version: str) -> Finding | None:
+    if not facts.image_version or not version or facts.image_version == version:
+        return None
+    what = f"{image} is version {facts.image_version} there"
+    return Finding(Level.BLOCKS, name, what, f"docker rmi {image}, then docker pull {image}", MismatchError)
 
 
 def _workload(name: str, facts: NodeFacts) -> Finding | None:
@@ -79,3 +141,44 @@ def _workload(name: str, facts: NodeFacts) -> Finding | None:
         f"user workload on a registry node: {', '.join(facts.workloads)}",
         "move it; registry nodes are dedicated",
     )
+
+
+def _ports(name: str, facts: NodeFacts, ports: Collection[int]) -> Finding | None:
+    """Return what holds a port that a replica would need; a node that has one holds them itself."""
+    taken = [port for port in sorted(ports) if port in facts.listeners or _publishing(facts, port)]
+    if facts.has_replica or not taken:
+        return None
+    what = ", ".join(f"port {port} is taken by {_holder(facts, port)}" for port in taken)
+    next_step = "stop that, or give replicas other ports in the cluster file"
+    return Finding(Level.BLOCKS, name, what, next_step, RefusedError, readable=True)
+
+
+def _publishing(facts: NodeFacts, port: int) -> str | None:
+    return next((c.name for c in facts.containers if c.running and port in c.ports), None)
+
+
+def _holder(facts: NodeFacts, port: int) -> str:
+    if container := _publishing(facts, port):
+        return f"container {container}"
+    return facts.listeners[port] or "a process"
+
+
+def _versions(name: str, facts: NodeFacts) -> Finding | None:
+    """Return that the containers of the node's replica are of more than one version."""
+    labels = {c.name: c.version for c in facts.containers if c.replica_id and c.version}
+    if len(set(labels.values())) <= 1:
+        return None
+    what = ", ".join(f"{container} is {version}" for container, version in sorted(labels.items()))
+    next_step = "an upgrade stopped halfway: run it again, it goes on where it was"
+    return Finding(Level.WARNING, name, f"the containers of its replica differ in version: {what}", next_step)
+
+
+def _phase_2(name: str, facts: NodeFacts) -> Finding | None:
+    found = next((c for c in facts.containers if c.name == PHASE_2), None)
+    if found is None:
+        return None
+    if found.running:
+        what, next_step = f"{PHASE_2} runs: a bootstrapper is at work", "wait until it has ended"
+    else:
+        what, next_step = f"{PHASE_2} was left by a bootstrapper that died", f"docker rm {PHASE_2}, on it"
+    return Finding(Level.WARNING, name, what, next_step)

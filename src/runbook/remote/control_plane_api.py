@@ -115,14 +115,22 @@ class ControlPlane:
 
     def registries(self) -> tuple[TrustedRegistry, ...]:
         """Return the registries that the control plane trusts."""
+        return tuple(_parse_registry(entry) for entry in self._configuration().get("registries", []))
+
+    def admins_may_deploy_anywhere(self) -> bool | None:
+        """Tell whether administrators may run containers on registry nodes; None where it is not set."""
+        scheduling = self._configuration().get("scheduling_configuration", {})
+        allowed = scheduling.get("enable_admin_ucp_scheduling")
+        return None if allowed is None else bool(allowed)
+
+    def _configuration(self) -> dict[str, Any]:
         text = self._get("/api/ucp/config-toml").text
         try:
-            entries = tomllib.loads(text).get("registries", [])
+            return tomllib.loads(text)
         except tomllib.TOMLDecodeError as error:
             raise MismatchError(
                 self.where, f"its configuration is not TOML: {error}", "see its log, then rerun"
             ) from error
-        return tuple(_parse_registry(entry) for entry in entries)
 
     def registry_ca(self, host: str) -> str | None:
         """Return the CA (PEM) of the registry at `host`, as far as the control plane knows it."""

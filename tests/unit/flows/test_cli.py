@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from flows import cli
+from flows import cli, cli_check
 from runbook.domain.errors import (
     InvalidConfigError,
     LockedError,
@@ -15,7 +15,7 @@ from runbook.domain.errors import (
     RunbookError,
     UnreachableError,
 )
-from runbook.domain.findings import ok
+from runbook.domain.findings import Finding, Level, ok
 from runbook.domain.plans import Action, Plan, Step
 from runbook.domain.report import Report
 
@@ -84,10 +84,29 @@ def test_a_check_is_the_same_with_plan(arguments: list[str], monkeypatch: pytest
     def check(cluster: str, fail_if_blocked: bool) -> Report:
         return Report("check", cluster, "brave-otter", findings=(ok("dtr1", f"fine {fail_if_blocked}"),))
 
-    monkeypatch.setattr(cli, "check", check)
+    monkeypatch.setattr(cli_check, "check", check)
     result = CliRunner().invoke(cli.app, ["check", "--cluster", "prod.yaml", *arguments])
     assert result.exit_code == 0
     assert "fine False" in result.stdout
+
+
+def test_a_check_as_json_prints_nothing_but_its_findings_and_fails_with_what_blocks(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    blocks = Finding(Level.BLOCKS, "dtr2", "is down", "start it", UnreachableError)
+
+    def check(cluster: str, fail_if_blocked: bool) -> Report:
+        return Report("check", cluster, "brave-otter", findings=(ok("dtr1", "is fine"), blocks))
+
+    monkeypatch.setattr(cli_check, "check", check)
+    result = CliRunner().invoke(cli.app, ["check", "--cluster", "prod.yaml", "--json"])
+    assert type(result.exception) is UnreachableError
+    assert json.loads(result.stdout) == {
+        "findings": [
+            {"level": "ok", "where": "dtr1", "what": "is fine", "next": ""},
+            {"level": "blocks", "where": "dtr2", "what": "is down", "next": "start it"},
+        ]
+    }
 
 
 @pytest.mark.parametrize(

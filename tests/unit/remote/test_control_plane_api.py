@@ -150,3 +150,20 @@ def test_the_version_that_runs_is_a_number(site: ControlPlaneSite) -> None:
         site.answers["/version"] = (200, b'{"Version": "25.0"}')
         with pytest.raises(MismatchError, match="it calls its version '25.0'"):
             plane.version()
+
+
+@pytest.mark.parametrize(
+    ("setting", "allowed"),
+    [
+        ("enable_admin_ucp_scheduling = true", True),
+        ("enable_admin_ucp_scheduling = false", False),
+        ("", None),
+    ],
+)
+def test_where_administrators_may_deploy_is_in_its_configuration(
+    site: ControlPlaneSite, setting: str, allowed: bool | None
+) -> None:
+    site.answers["/api/ucp/config-toml"] = (200, f"[scheduling_configuration]\n{setting}\n{TOML}".encode())
+    with client(site) as plane:
+        assert plane.admins_may_deploy_anywhere() is allowed
+        assert plane.registries()[0].host == "198.18.0.40"

@@ -1,0 +1,82 @@
+"""The network between the machines: each port of the vendor's table, tried from the machine that calls it."""
+
+from collections.abc import Mapping, Sequence
+from urllib.parse import urlsplit
+
+from prefect import get_run_logger
+
+from blocks.connection import ClusterConnection
+from blocks.external_url import HTTPS
+from runbook.domain.errors import RunbookError
+from runbook.domain.findings import Finding, Level, from_error
+from runbook.domain.port_findings import WHERE
+from runbook.domain.port_matrix import (
+    Path,
+    Service,
+    Tried,
+    paths_between,
+    paths_of_balancer,
+    paths_to,
+)
+from runbook.domain.topology import NodeRole, NodeSpec
+from runbook.remote.port_probe import try_paths
+from tasks.policy import step
+
+NFS_PORT = 2049
+_SCHEMES = {"http": 80, "https": HTTPS}
+
+
+def wanted_paths(cluster: ClusterConnection, addresses: Mapping[str, str]) -> Mapping[str, tuple[Path, ...]]:
+    """Return by source every path between the nodes of `addresses`, and to storage and control plane.
+
+    The addresses are those at which the nodes reach each other, which may be others than SSH uses.
+    """
+    settings = cluster.settings
+    nodes = [NodeSpec(n.name, addresses[n.name], n.role) for n in settings.nodes if n.name in addresses]
+    registry = [node for node in nodes if node.role is NodeRole.REGISTRY]
+    balancer = settings.load_balancer.haproxy.name
+    port = settings.registry.https_port
+    paths = [
+        *paths_between(nodes, replica_port=port),
+        *paths_of_balancer(balancer, registry, replica_port=port),
+    ]
+    paths += paths_to(_server("control plane", settings.control_plane.url, "control plane"), nodes)
+    if storage := _storage(cluster):
+        paths += paths_to(storage, registry)
+    sources = dict.fromkeys(path.source for path in paths)
+    return {source: tuple(path for path in paths if path.source == source) for source in sources}
+
+
+def _storage(cluster: ClusterConnection) -> Service | None:
+    storage = cluster.settings.storage
+    if storage.s3:
+        endpoint = storage.s3.endpoint or f"https://s3.{storage.s3.region}.amazonaws.com"
+        return _server("storage", endpoint, "S3")
+    if storage.nfs:
+        return Service("storage", urlsplit(storage.nfs.url).hostname or "", NFS_PORT, "NFS")
+    return None
+
+
+def _server(name: str, url: str, purpose: str) -> Service:
+    place = urlsplit(url if "://" in url else f"https://{url}")
+    return Service(name, place.hostname or "", place.port or _SCHEMES.get(place.scheme, HTTPS), purpose)
+
+
+@step("try ports from {source}")
+def try_ports(
+    cluster: ClusterConnection, source: str, paths: Sequence[Path]
+) -> tuple[tuple[Tried, ...], tuple[Finding, ...]]:
+    """Return what came of each path from one machine; one that cannot try them is a finding."""
+    try:
+        tried = try_paths(cluster.ssh(source), paths)
+    except RunbookError as error:
+        unknown = Finding(
+            Level.WARNING,
+            WHERE,
+            f"ports were not tried from {source}",
+            "see what is said of it, then run again",
+        )
+        return (), (from_error(error, Level.WARNING), unknown)
+    closed = sum(each.why_not is not None for each in tried)
+    get_run_logger().info("%s: %s paths tried, %s of them closed", source, len(tried), closed)
+    return tried, ()
