@@ -1,6 +1,6 @@
 """From the settings of a cluster to connections: made when first used, closed together."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from functools import cached_property
 from pathlib import Path
@@ -96,6 +96,11 @@ class ClusterConnection:
     def bootstrapper(self) -> Bootstrapper:
         """The vendor's commands, in the version of the cluster file."""
         return Bootstrapper(self.transport, self.bootstrapper_image, self.version, self.control_plane.access)
+
+    @property
+    def bootstrapper_seconds(self) -> float:
+        """How long the vendor's commands of this run took together."""
+        return sum(self.bootstrapper.seconds) if "bootstrapper" in vars(self) else 0.0
 
     @cached_property
     def control_plane_image(self) -> str | None:
@@ -207,6 +212,12 @@ class ClusterConnection:
         addresses = {node.name: node.address for node in self.registry_nodes}
         return observe(self.transport, addresses, self._why_not_healthy, self._members)
 
+    @property
+    def node_of_images(self) -> str:
+        """The node in whose volume the registry's images are, empty where they are in no volume."""
+        volume = self.settings.storage.volume
+        return volume.node if volume else ""
+
     def answers(self) -> bool:
         """Tell whether the registry is healthy at its external URL."""
         host, port = self.settings.registry.server
@@ -244,10 +255,10 @@ class ClusterConnection:
             server_name=registry.server[0],
         )
 
-    def _members(self, address: str) -> tuple[str, ...]:
-        """Return the ids that the registry itself names, asked at one replica; none if it does not say."""
+    def _members(self, address: str) -> Mapping[str, str]:
+        """Return the ids that the registry itself names and their nodes, asked at one replica; none if it is silent."""
         try:
             with self._admin_at(address) as admin:
-                return tuple(admin.settings().nodes)
+                return admin.settings().nodes
         except UnreachableError:
-            return ()
+            return {}

@@ -10,6 +10,7 @@ import typer
 
 import flows.cli_copies  # noqa: F401  # adds its commands to `points`
 import flows.cli_prune  # noqa: F401  # the same
+import flows.cli_replicas
 from blocks.cluster import RegistryCluster
 from flows.approval import GivenApproval
 from flows.backup import backup
@@ -38,6 +39,7 @@ app.command("check")(check_command)
 points.command("access")(access_command)
 points.command("escrow-probe")(escrow_probe_command)
 app.add_typer(points, name="points")
+flows.cli_replicas.add_to(app)
 if importlib.util.find_spec("lab"):  # in a checkout; an installed wheel has no lab
     app.add_typer(importlib.import_module("lab.__main__").app, name="lab")
 app.add_typer(blocks, name="blocks")

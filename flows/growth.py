@@ -1,23 +1,46 @@
-"""One replica after another: used by scale-out, and by restore once the first replica lives."""
+"""One replica after another: comes, is healthy and counted, is in the pool; or leaves the pool, then the cluster."""
 
 from flows.run import After, Run
-from runbook.domain.plans import Action
+from runbook.domain.changes import Changes, Removal
+from runbook.domain.health import why_even
+from tasks.leftovers import clear_leftover
 from tasks.load_balancer import ensure_pool
+from tasks.removal import ensure_removed
 from tasks.replicas import choose_joins, ensure_replica_on, verify_replicas
 
 
 def grow(run: Run, wanted: int, after: After = ()) -> After:
     """Leave the cluster with `wanted` replicas, each healthy and counted before the next is joined."""
     planned = run.step(choose_joins, wanted, after=after)
-    last: After = [planned]
-    for step in planned.result():
-        if step.action is Action.KEEP:
-            run.report.did.append(step)
-            continue
-        joined = run.step(ensure_replica_on, step.where, after=last)
+    return carry_out(run, planned.result(), wanted, after=[planned])
+
+
+def carry_out(run: Run, changes: Changes, wanted: int, after: After) -> After:
+    """Leave the changes done, one by one, and at least `wanted` replicas healthy and counted."""
+    run.report.did += changes.keep
+    last = after
+    for left in changes.left:
+        last = [run.step(clear_leftover, left, after=last)]
+        run.report.did.append(left.step)
+    for removal in changes.dead:
+        last = _remove(run, removal, changes.dead_nodes, last)
+    for joining in changes.joins:
+        joined = run.step(ensure_replica_on, joining.node, after=last)
         pool = run.step(ensure_pool, after=[joined])
-        run.report.did += [joined.result(), pool.result()]
+        run.report.did += [*joined.result(), pool.result()]
         last = [pool]
+    for removal in changes.retired:
+        last = _remove(run, removal, removal.node, last)
     counted = run.step(verify_replicas, wanted, after=last)
-    run.report.notes.append(counted.result().summary())
+    seen = counted.result()
+    run.report.notes.append(seen.summary())
+    run.report.notes += [warning for warning in [why_even(len(seen.members))] if warning]
     return [counted]
+
+
+def _remove(run: Run, removal: Removal, without: str, after: After) -> After:
+    """Leave the pool, then the cluster, without one replica."""
+    drained = run.step(ensure_pool, without, after=after)
+    removed = run.step(ensure_removed, removal, after=[drained])
+    run.report.did += [drained.result(), *removed.result()]
+    return [removed]

@@ -37,6 +37,7 @@ class Run:
         self.cluster = ClusterConnection(load_cluster(cluster).settings)
         self.report = Report(flow, self.cluster.name, flow_run.get_name() or flow)
         self.began = _began()
+        self._begun = time.monotonic()
         self._lock: HeldLock | None = None
         self._last: Sequence[PrefectFuture[Any]] = ()
 
@@ -94,6 +95,7 @@ class Run:
         """
         if error is None and self.report.state == "running":
             self.report.state = "completed"
+        self.report.note_overhead(time.monotonic() - self._begun, self.cluster.bootstrapper_seconds)
         waits = isinstance(error, Pause)
         if error is not None and not waits:
             self.report.failure = str(error) or type(error).__name__

@@ -21,8 +21,8 @@ def scale_out(cluster: str, replicas: int | None = None, plan_only: bool = False
         wanted = replicas if replicas is not None else run.cluster.settings.replicas
         checked = preflight(run, ports=True)
         if plan_only:
-            steps = run.step(choose_joins, wanted, after=checked).result()
-            run.report.plan = Plan("scale-out", run.cluster.name, steps)
+            changes = run.step(choose_joins, wanted, after=checked).result()
+            run.report.plan = Plan("scale-out", run.cluster.name, changes.steps)
             return run.report.planned()
         with run.lock():
             grown = grow(run, wanted, after=checked)

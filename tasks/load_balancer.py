@@ -34,9 +34,9 @@ def check_load_balancer(cluster: ClusterConnection) -> tuple[Finding, ...]:
 
 @step("load balancer pool")
 def ensure_pool(cluster: ClusterConnection, without: str = "") -> Step:
-    """Leave the load balancer passing TCP to every replica that is there, each up; to none on `without`."""
+    """Leave the load balancer passing TCP to every member that is there, each up; to none on `without` ("a,b")."""
     name = cluster.settings.load_balancer.haproxy.name
-    pool = tuple(backend for backend in _members(cluster) if backend.name != without)
+    pool = tuple(backend for backend in _members(cluster) if backend.name not in without.split(","))
     wanted = _render(cluster, pool)
     what = f"pool of {', '.join(backend.name for backend in pool)}"
     if cluster.load_balancer.read() == wanted:
@@ -54,13 +54,14 @@ def ensure_pool(cluster: ClusterConnection, without: str = "") -> Step:
 
 
 def _members(cluster: ClusterConnection) -> tuple[Backend, ...]:
-    """Return the replicas that have containers, as the load balancer reaches them."""
+    """Return the members that have containers, as the load balancer reaches them."""
     addresses = {node.name: node.address for node in cluster.registry_nodes}
     port = cluster.settings.registry.https_port
+    seen = cluster.observe()
     return tuple(
         Backend(r.node, addresses[r.node], https_port=port)
-        for r in cluster.observe().replicas
-        if r.services and r.node in addresses
+        for r in seen.replicas
+        if r.services and r.replica_id in seen.members and r.node in addresses
     )
 
 

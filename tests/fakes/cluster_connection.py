@@ -183,6 +183,7 @@ class FakeCluster:
         self.settings.vault.recipients = [recipient]
         self.escrow_identity: SecretStr | None = None
         self.ports = None
+        self.node_of_images = ""
 
     @property
     def admin(self) -> Any:

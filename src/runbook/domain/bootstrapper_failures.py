@@ -40,6 +40,10 @@ _KNOWN: tuple[tuple[str, str], ...] = (
         " then rerun",
     ),
     (
+        r"\block the cluster|(cluster|operation) is locked",
+        "wait until the other operation has ended or its lock has expired, then rerun",
+    ),
+    (
         r"\bports?\b.*(in use|allocated|conflict|are open|is open|not available|busy)",
         "free ports 80 and 443 on the node or choose others for its replica, then rerun",
     ),

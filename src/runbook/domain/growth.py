@@ -1,9 +1,12 @@
 """How a cluster gets its first replica and grows."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import replace
 
+from runbook.domain.changes import Changes, Joining, kept
 from runbook.domain.errors import RefusedError
 from runbook.domain.health import ClusterSeen, why_not_healthy_cluster
+from runbook.domain.leftovers import left_on, why_not_destroy
 from runbook.domain.plans import Action, Step
 from runbook.domain.topology import NodeSpec, why_not_count
 
@@ -30,48 +33,74 @@ def choose_first_replica(seen: ClusterSeen, nodes: Sequence[NodeSpec], version: 
     return Step(Action.INSTALL, target.name, f"the first replica of {version}", "there is no replica yet")
 
 
-def plan_joins(seen: ClusterSeen, nodes: Sequence[NodeSpec], wanted: int) -> tuple[Step, ...]:
-    """Return one step per replica of a cluster of `wanted`: those to keep, then those to join, in order.
+def plan_joins(seen: ClusterSeen, nodes: Sequence[NodeSpec], wanted: int, images_on: str = "") -> Changes:
+    """Return what brings the cluster to `wanted`: those to keep, then those to join, in order.
 
-    Refuses even counts, an unhealthy cluster (dead replicas are removed before new ones join) and too few
-    nodes. Never removes: a cluster that is larger than wanted is kept.
+    Refuses even counts, an unhealthy cluster (dead replicas are removed before new ones join), too few nodes,
+    and a cluster that is larger: nothing is removed without being asked for.
     """
     if reason := why_not_count(wanted):
         raise RefusedError("scale-out", reason, "set `replicas` to 3, 5 or 7")
     if reason := why_not_healthy_cluster(seen):
-        raise RefusedError(
-            "scale-out",
-            f"the cluster is not healthy: {reason}",
-            "remove the dead replica first (a join beside it can split the cluster), then run again",
-        )
-    keep = tuple(
-        Step(Action.KEEP, r.node, f"replica {r.replica_id}", "it is a healthy member") for r in seen.replicas
-    )
-    missing = max(wanted - len(seen.members), 0)
-    free = [node for node in nodes if not seen.on_node(node.name) and node.name not in seen.unreachable]
+        raise RefusedError("scale-out", f"the cluster is not healthy: {reason}", _remedy(seen))
+    if len(seen.members) > wanted:
+        what = f"{len(seen.members)} replicas are there and {wanted} are wanted; scale-out never removes one"
+        raise RefusedError("scale-out", what, f"run `runbook remove --replicas {wanted}`")
+    missing = wanted - len(seen.members)
+    free = free_nodes(seen, nodes, images_on=images_on)
     if len(free) < missing:
         raise RefusedError(
             "scale-out",
             f"{missing} more replicas are wanted and {len(free)} registry nodes are free",
             "add dedicated registry nodes to the cluster file",
         )
-    reason = f"{len(seen.members)} of {wanted} replicas are there"
-    return keep + tuple(Step(Action.JOIN, node.name, "a new replica", reason) for node in free[:missing])
+    why = [f"{len(seen.members) + n} of {wanted} replicas are there" for n in range(missing)]
+    return Changes(kept(seen), joins=joinings(seen, free[:missing], why, images_on))
 
 
-def choose_join(seen: ClusterSeen, node: str) -> Step:
-    """Return the step that puts a replica on `node`, decided on what is there just now."""
-    replica = seen.on_node(node)
-    if replica and replica.healthy:
-        return Step(Action.KEEP, node, f"replica {replica.replica_id}", "it is a healthy member")
-    if replica:
-        raise RefusedError(
-            node,
-            f"replica {replica.replica_id} is left there: {replica.why_not_healthy}",
-            f"destroy replica {replica.replica_id} with the vendor's `destroy`, then run again",
+def free_nodes(
+    seen: ClusterSeen, nodes: Sequence[NodeSpec], unfit: Collection[str] = (), images_on: str = ""
+) -> list[str]:
+    """Return the nodes that can take a replica, in order: they answer, are fit, and have no living member.
+
+    What is left there of a dead or half-made one must be such that it may be destroyed.
+    """
+
+    def takes_one(name: str) -> bool:
+        member = seen.member_on(name)
+        there = [r for r in seen.replicas if r.node == name and r.replica_id not in seen.dead]
+        return (member is None or member in seen.dead) and not any(
+            why_not_destroy(seen, r, images_on) for r in there
         )
+
+    away = {*seen.unreachable, *unfit}
+    return [node.name for node in nodes if node.name not in away and takes_one(node.name)]
+
+
+def joinings(
+    seen: ClusterSeen, nodes: Sequence[str], why: Sequence[str], images_on: str = ""
+) -> tuple[Joining, ...]:
+    """Return one join per node, each with what is left there of no member."""
+    others = replace(seen, replicas=tuple(r for r in seen.replicas if r.replica_id not in seen.dead))
+    return tuple(
+        Joining(node, reason, left_on(others, node, images_on))
+        for node, reason in zip(nodes, why, strict=False)
+    )
+
+
+def choose_join(seen: ClusterSeen, node: str, images_on: str = "") -> Changes:
+    """Return what puts a replica on `node`, decided on what is there just now: a replica to keep, or one join."""
+    member = seen.member_on(node)
+    if member and member not in seen.dead:
+        return Changes((Step(Action.KEEP, node, f"replica {member}", "it is a healthy member"),))
     if reason := why_not_healthy_cluster(seen):
-        raise RefusedError(
-            node, f"no join while the cluster is not healthy: {reason}", "heal it, then run again"
-        )
-    return Step(Action.JOIN, node, "a new replica", f"all of {len(seen.members)} are healthy")
+        raise RefusedError(node, f"no join while the cluster is not healthy: {reason}", _remedy(seen))
+    return Changes(joins=joinings(seen, [node], [f"all of {len(seen.members)} are healthy"], images_on))
+
+
+def _remedy(seen: ClusterSeen) -> str:
+    if not seen.members:
+        return "run `runbook install` first"
+    if not seen.changeable:
+        return "run `runbook restore --plan`; it names the remedy"
+    return "run `runbook repair`: it removes the dead replica first (a join beside it can split the cluster)"

@@ -7,6 +7,7 @@ from runbook.domain.topology import quorum
 
 SERVICES = ("rethinkdb", "registry", "garant", "api", "nginx", "jobrunner")
 """The containers `dtr-<service>-<id>` that every replica has, in every version."""
+_PAIR = 2
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,11 @@ class Replica:
         """True when its own health probe answered 200."""
         return self.why_not_healthy is None
 
+    @property
+    def runs(self) -> bool:
+        """True when every service of it runs, whatever its probe says."""
+        return all(self.services.get(service) == "running" for service in SERVICES)
+
 
 @dataclass(frozen=True)
 class ClusterSeen:
@@ -33,6 +39,9 @@ class ClusterSeen:
     replicas: tuple[Replica, ...]
     unreachable: tuple[str, ...] = ()  # nodes that did not answer
     configured: tuple[str, ...] = ()  # ids that the registry itself names; empty when it does not answer
+    places: Mapping[str, str] = field(default_factory=dict)  # their nodes, as the registry names them
+    answering: tuple[str, ...] = ()  # members on no node that answers here, whose own probe answers
+    bootstrappers: Mapping[str, str] = field(default_factory=dict)  # node -> state of its `dtr-phase2`
 
     @property
     def healthy(self) -> tuple[Replica, ...]:
@@ -46,24 +55,62 @@ class ClusterSeen:
 
     @property
     def dead(self) -> tuple[str, ...]:
-        """Members that are not healthy."""
-        alive = {r.replica_id for r in self.healthy}
+        """Members that are not healthy; one whose node is silent here and whose probe answers is healthy."""
+        alive = {r.replica_id for r in self.healthy} | set(self.answering)
         return tuple(member for member in self.members if member not in alive)
+
+    @property
+    def living(self) -> tuple[Replica, ...]:
+        """The healthy members on nodes that answer: those to work through."""
+        return tuple(r for r in self.healthy if r.replica_id in self.members)
 
     @property
     def has_quorum(self) -> bool:
         """True when more than half of the members are healthy."""
-        return bool(self.members) and len(self.healthy) >= quorum(len(self.members))
+        return bool(self.members) and len(self.members) - len(self.dead) >= quorum(len(self.members))
+
+    @property
+    def changeable(self) -> bool:
+        """True while members may be taken out: with a majority, or with the one of two whose probe still answers.
+
+        A probe answers only while the database has its majority: the second is then one whose join was cut short.
+        """
+        return self.has_quorum or (len(self.members) == _PAIR and bool(self.living))
 
     def on_node(self, node: str) -> Replica | None:
         """Return the replica whose containers or volumes are on `node`."""
         return next((r for r in self.replicas if r.node == node), None)
 
+    def node_of(self, member: str) -> str:
+        """Return the node of a member: where it was found, else where the registry says; empty if nobody knows."""
+        found = next((r.node for r in self.replicas if r.replica_id == member), None)
+        return found or self.places.get(member, "")
+
+    def member_on(self, node: str) -> str | None:
+        """Return the member whose node that is."""
+        return next((member for member in self.members if self.node_of(member) == node), None)
+
+    def why_dead(self, member: str) -> str:
+        """Say what is wrong with a member that is dead."""
+        found = next((r for r in self.replicas if r.replica_id == member), None)
+        if found:
+            return found.why_not_healthy or "it is healthy"
+        where = self.places.get(member)
+        silent = f", and {where} does not answer" if where in self.unreachable else ""
+        return f"a member, and found on no node{silent}"
+
     def summary(self) -> str:
         """Return one line: how many replicas, how many healthy, which nodes are silent."""
-        counted = f"{len(self.members)} replicas, {len(self.healthy)} healthy"
+        counted = f"{len(self.members)} replicas, {len(self.members) - len(self.dead)} healthy"
         text = counted if self.replicas else "no replica"
         return f"{text}, unreachable: {', '.join(self.unreachable)}" if self.unreachable else text
+
+
+def why_even(count: int) -> str | None:
+    """Warn of an even number of replicas, None for an odd one."""
+    if count % 2:
+        return None
+    return f"{count} replicas, an even number, outlive no more failures than {count - 1}"
 
 
 def why_not_healthy_cluster(seen: ClusterSeen, expected: Iterable[str] = ()) -> str | None:
@@ -73,7 +120,8 @@ def why_not_healthy_cluster(seen: ClusterSeen, expected: Iterable[str] = ()) -> 
         return "there is no replica"
     if missing:
         return f"{', '.join(missing)} is not counted among {', '.join(seen.members)}"
-    reasons = [f"{r.replica_id} on {r.node}: {r.why_not_healthy}" for r in seen.replicas if not r.healthy]
+    counted = [r for r in seen.replicas if not seen.configured or r.replica_id in seen.configured]
+    reasons = [f"{r.replica_id} on {r.node}: {r.why_not_healthy}" for r in counted if not r.healthy]
     lost = [member for member in seen.dead if member not in {r.replica_id for r in seen.replicas}]
-    reasons += [f"{member}: a member, and found on no node" for member in lost]
+    reasons += [f"{member}: {seen.why_dead(member)}" for member in lost]
     return "; ".join(reasons) or None

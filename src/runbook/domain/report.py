@@ -30,6 +30,13 @@ class Report:
     failure: str | None = None
     state: str = "running"
 
+    def note_overhead(self, whole: float, commands: float) -> None:
+        """Say how much of the run the vendor's commands took, if there were any: the rest is ours."""
+        if commands:
+            self.notes.append(
+                f"bootstrapper {commands:.1f} s of {whole:.1f} s: the run took {whole / commands:.2f} × its commands"
+            )
+
     def planned(self) -> "Report":
         """Return this report as that of a run that only showed its plan."""
         self.state = "planned, nothing was touched"

@@ -1,6 +1,7 @@
 """The vendor's bootstrapper, one method per command, over either transport."""
 
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -56,6 +57,7 @@ class Bootstrapper:
         self._image = image
         self._version = version
         self._access = access
+        self.seconds: list[float] = []  # of each command that was run to its end, good or bad
 
     def install(self, spec: commands.InstallSpec) -> InstallResult:
         """Leave a first replica on the node and return its ID."""
@@ -106,13 +108,16 @@ class Bootstrapper:
 
     def _run(self, where: str, args: commands.Arguments, source: Source | None = None) -> BootstrapperLog:
         """Run a command whose outputs are both log lines, and judge its end."""
-        log = self._log(where)
-        with self._transport.start(self._container(args), log.take) as command:
-            drain = threading.Thread(target=_take_lines, args=(command.stdout, log), daemon=True)
-            drain.start()
-            _feed(command, source)
-            drain.join()
-            log.judge(command.wait())
+        log, begun = self._log(where), time.monotonic()
+        try:
+            with self._transport.start(self._container(args), log.take) as command:
+                drain = threading.Thread(target=_take_lines, args=(command.stdout, log), daemon=True)
+                drain.start()
+                _feed(command, source)
+                drain.join()
+                log.judge(command.wait())
+        finally:
+            self.seconds.append(time.monotonic() - begun)
         return log
 
     def _container(self, args: commands.Arguments) -> ContainerRun:

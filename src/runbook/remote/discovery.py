@@ -9,6 +9,7 @@ from runbook.domain.health import SERVICES, ClusterSeen, Replica
 from runbook.remote.transport import ContainerSeen, Transport, VolumeSeen
 
 REPLICA_NAME = re.compile(r"^dtr-(?P<kind>[a-z-]+)-(?P<id>[0-9a-f]{12})$")
+PHASE2 = "dtr-phase2"
 VERSION_LABEL = "com.docker.dtr.version"
 
 
@@ -16,14 +17,17 @@ def observe(
     transport: Transport,
     addresses: Mapping[str, str],
     probe: Callable[[str], str | None],
-    members: Callable[[str], Iterable[str]],
+    members: Callable[[str], Mapping[str, str]],
 ) -> ClusterSeen:
     """Return the registry as it is now.
 
     `addresses` maps registry nodes to their addresses, `probe` says why the replica at an address is not
-    healthy (None if it is), `members` asks the replica at an address for the ids of all members.
+    healthy (None if it is), `members` asks the replica at an address for the ids of all members and their nodes.
+    A member that was found nowhere is probed where the registry says that it is.
     """
-    containers, volumes = transport.containers(), transport.volumes()
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        looks = pool.submit(transport.containers), pool.submit(transport.volumes)
+    containers, volumes = looks[0].result(), looks[1].result()
     unreachable = tuple(sorted({*containers.unreachable, *volumes.unreachable}))
     replicas = _group(containers.seen, volumes.seen)
     with ThreadPoolExecutor(max_workers=8) as pool:
@@ -33,8 +37,18 @@ def observe(
         for r, reason in zip(replicas, why_not, strict=True)
     )
     first = next((r for r in probed if r.healthy), None)
-    configured = tuple(members(addresses[first.node])) if first else ()
-    return ClusterSeen(probed, unreachable, configured)
+    places = dict(members(addresses[first.node])) if first else {}
+    found = {r.replica_id for r in probed}
+    answering = tuple(
+        member
+        for member, node in places.items()
+        if member not in found
+        and node in addresses
+        and node in unreachable
+        and probe(addresses[node]) is None
+    )
+    bootstrappers = {c.node: c.state for c in containers.seen if c.name == PHASE2}
+    return ClusterSeen(probed, unreachable, tuple(places), places, answering, bootstrappers)
 
 
 def _why_not_healthy(

@@ -36,6 +36,7 @@ from runbook.domain.bootstrapper_failures import advise
             "dtr-phase2",
         ),
         ("Another operation still runs in dtr-phase2; try again when it has ended", "dtr-phase2"),
+        ("Failed to lock the cluster: not after 20 seconds: the cluster is locked: {}", "lock has expired"),
         ("Port conflict on node dtr1, [443] must be free", "free ports"),
         (
             "Make sure that there is a node in your UCP cluster where port 80 and port 443 are open",

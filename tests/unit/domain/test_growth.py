@@ -34,7 +34,7 @@ def test_install_refuses_when_no_registry_node_answers() -> None:
 
 
 def test_joins_fill_the_free_nodes_in_order() -> None:
-    steps = plan_joins(cluster(alive(1)), registry_nodes(4), 3)
+    steps = plan_joins(cluster(alive(1)), registry_nodes(4), 3).steps
     assert [(s.action, s.where) for s in steps] == [
         (Action.KEEP, "dtr1"),
         (Action.JOIN, "dtr2"),
@@ -43,15 +43,15 @@ def test_joins_fill_the_free_nodes_in_order() -> None:
 
 
 def test_a_second_scale_out_keeps_every_replica_and_says_why() -> None:
-    steps = plan_joins(cluster(alive(1), alive(2), alive(3)), registry_nodes(4), 3)
+    steps = plan_joins(cluster(alive(1), alive(2), alive(3)), registry_nodes(4), 3).steps
     assert {s.action for s in steps} == {Action.KEEP}
     assert all(s.reason for s in steps)
 
 
-def test_a_larger_cluster_is_not_made_smaller() -> None:
-    steps = plan_joins(cluster(*(alive(n) for n in range(1, 6))), registry_nodes(5), 3)
-    assert len(steps) == 5
-    assert {s.action for s in steps} == {Action.KEEP}
+def test_a_larger_cluster_is_not_made_smaller_in_silence() -> None:
+    with pytest.raises(RefusedError, match="5 replicas are there and 3 are wanted") as refused:
+        plan_joins(cluster(*(alive(n) for n in range(1, 6))), registry_nodes(5), 3)
+    assert refused.value.next_step == "run `runbook remove --replicas 3`"
 
 
 @pytest.mark.parametrize("wanted", [2, 4, 6, 9])
@@ -62,8 +62,8 @@ def test_joins_refuse_counts_that_the_vendor_advises_against(wanted: int) -> Non
 
 def test_joins_refuse_while_a_member_is_dead() -> None:
     with pytest.raises(RefusedError, match="not healthy") as refused:
-        plan_joins(cluster(alive(1), dead(2)), registry_nodes(4), 3)
-    assert "remove the dead replica first" in refused.value.next_step
+        plan_joins(cluster(alive(1), dead(2), alive(3)), registry_nodes(5), 5)
+    assert "it removes the dead replica first" in refused.value.next_step
 
 
 def test_joins_refuse_while_a_member_is_found_on_no_node() -> None:
@@ -77,13 +77,33 @@ def test_joins_refuse_when_too_few_nodes_answer() -> None:
 
 
 def test_a_join_is_decided_on_what_is_there_just_now() -> None:
-    assert choose_join(cluster(alive(1)), "dtr2").action is Action.JOIN
-    assert choose_join(cluster(alive(1), alive(2)), "dtr2").action is Action.KEEP
+    assert choose_join(cluster(alive(1)), "dtr2").steps[-1].action is Action.JOIN
+    assert choose_join(cluster(alive(1), alive(2)), "dtr2").steps[-1].action is Action.KEEP
 
 
-def test_a_join_refuses_a_node_with_remains() -> None:
-    with pytest.raises(RefusedError, match="is left there"):
-        choose_join(cluster(alive(1), dead(2, services=False)), "dtr2")
+@pytest.mark.parametrize("services", [True, False], ids=["with containers", "volumes alone"])
+def test_what_a_failed_join_left_on_a_node_is_destroyed_before_the_next(services: bool) -> None:
+    seen = cluster(alive(1), dead(2, services=services), configured=1)
+    actions = [(s.action, s.where) for s in plan_joins(seen, registry_nodes(3), 3).steps]
+    assert actions == [
+        (Action.KEEP, "dtr1"),
+        (Action.DESTROY, "dtr2"),
+        (Action.JOIN, "dtr2"),
+        (Action.JOIN, "dtr3"),
+    ]
+    assert [s.action for s in choose_join(seen, "dtr2").steps] == [Action.DESTROY, Action.JOIN]
+
+
+def test_nothing_is_destroyed_while_the_registry_does_not_name_its_members() -> None:
+    seen = cluster(alive(1), dead(2, services=False))
+    with pytest.raises(RefusedError, match="no join while the cluster is not healthy"):
+        choose_join(seen, "dtr2")
+
+
+def test_what_is_in_the_volume_with_the_images_is_never_destroyed() -> None:
+    seen = cluster(alive(1), dead(2, services=False), configured=1)
+    with pytest.raises(RefusedError, match="images are in a volume there"):
+        choose_join(seen, "dtr2", images_on="dtr2")
 
 
 def test_a_join_refuses_while_another_replica_is_unhealthy() -> None:

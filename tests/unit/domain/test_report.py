@@ -27,3 +27,11 @@ def test_a_failed_run_says_so_in_both_lines() -> None:
 def test_a_bar_in_a_cell_does_not_break_the_table() -> None:
     report = Report("check", "lab", "brave-otter", findings=(ok("a|b", "x\ny"),))
     assert "| a\\|b | ok | x y |  |" in report.to_markdown()
+
+
+def test_a_report_says_how_much_of_the_run_the_vendors_commands_took() -> None:
+    report = Report("scale-out", "lab", "brave-otter")
+    report.note_overhead(5.0, 0.0)
+    assert report.notes == []
+    report.note_overhead(44.8, 41.0)
+    assert report.notes == ["bootstrapper 41.0 s of 44.8 s: the run took 1.09 × its commands"]

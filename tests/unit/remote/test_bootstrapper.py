@@ -169,3 +169,13 @@ def test_a_restore_whose_archive_breaks_is_ended(vendor: Vendor) -> None:
     with pytest.raises(MismatchError, match="cannot be decrypted"):
         vendor.bootstrapper.restore(RestoreSpec(A, "dtr1", "https://lb"), BrokenSource())
     assert vendor.transport.running[0].process.returncode != 0
+
+
+def test_the_time_of_each_command_is_kept_whatever_its_end_is(vendor: Vendor) -> None:
+    vendor.does(f"log('INFO[0001] Replica ID is set to: {A}')")
+    vendor.bootstrapper.install(InstallSpec("dtr1", "https://lb"))
+    vendor.does("log('FATA[0001] no')", "sys.exit(1)")
+    with pytest.raises(RefusedError):
+        vendor.bootstrapper.destroy(A)
+    assert len(vendor.bootstrapper.seconds) == 2
+    assert all(seconds > 0 for seconds in vendor.bootstrapper.seconds)

@@ -24,7 +24,7 @@ def test_a_first_replica_is_installed_once_and_kept_by_the_second_run(cluster: F
 
 def test_a_replica_joins_once_and_is_kept_by_the_second_run(cluster: FakeCluster) -> None:
     cluster.replicas = [alive(1)]
-    actions = [ensure_replica_on.fn(cluster, "dtr2").action for _ in range(2)]
+    actions = [ensure_replica_on.fn(cluster, "dtr2")[-1].action for _ in range(2)]
     assert actions == [Action.JOIN, Action.KEEP]
     assert [r.node for r in cluster.replicas] == ["dtr1", "dtr2"]
 
@@ -38,7 +38,7 @@ def test_no_replica_joins_beside_a_dead_one(cluster: FakeCluster) -> None:
 
 def test_joins_are_planned_without_touching_anything(cluster: FakeCluster) -> None:
     cluster.replicas = [alive(1)]
-    steps = choose_joins.fn(cluster, 3)
+    steps = choose_joins.fn(cluster, 3).steps
     assert [step.action for step in steps] == [Action.KEEP, Action.JOIN, Action.JOIN]
     assert len(cluster.replicas) == 1
 

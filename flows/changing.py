@@ -1,0 +1,28 @@
+"""What remove, repair and replace share: decide, show, carry out, and set the pool last in any case."""
+
+from typing import Any
+
+from prefect import Task
+
+from flows.growth import carry_out
+from flows.run import After, Run
+from runbook.domain.changes import Changes
+from runbook.domain.plans import Plan
+from runbook.domain.report import Report
+from tasks.load_balancer import ensure_pool
+
+
+def change(
+    run: Run, choose: Task[..., Changes], *args: Any, checked: After = (), plan_only: bool = False
+) -> Report:
+    """Leave done what `choose` decides, or with `plan_only` in the report as a plan."""
+    if plan_only:
+        steps = run.step(choose, *args, after=checked).result().steps
+        run.report.plan = Plan(run.report.flow, run.cluster.name, steps)
+        return run.report.planned()
+    with run.lock():
+        planned = run.step(choose, *args, after=checked)
+        changes = planned.result()
+        done = carry_out(run, changes, len(changes.keep) + len(changes.joins), after=[planned])
+        run.report.did.append(run.step(ensure_pool, after=done).result())
+    return run.report

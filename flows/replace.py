@@ -1,0 +1,24 @@
+"""replace: the replica of one node moves to another node."""
+
+from prefect import flow
+
+from flows.changing import change
+from flows.fitness import preflight_around
+from flows.run import Run
+from runbook.domain.errors import InvalidConfigError
+from runbook.domain.report import Report
+from tasks.removal import choose_replace
+
+
+@flow(name="replace", flow_run_name="replace {cluster}")
+def replace(cluster: str, node: str, by: str, plan_only: bool = False) -> Report:
+    """Leave a replica on node `by` and none on `node`.
+
+    A dead one is removed before the new one joins; a healthy one serves until the new one does. A second run
+    changes nothing. `plan_only` shows what would be done and touches nothing.
+    """
+    if node == by:
+        raise InvalidConfigError("replace", f"{node} cannot replace itself", "name another registry node")
+    with Run("replace", cluster) as run:
+        checked, unfit = preflight_around(run)
+        return change(run, choose_replace, node, by, unfit, checked=checked, plan_only=plan_only)

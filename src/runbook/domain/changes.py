@@ -1,0 +1,102 @@
+"""Which replicas stay, go and come, as one value: what a plan shows and what a run carries out."""
+
+from dataclasses import dataclass, replace
+
+from runbook.domain.errors import RefusedError
+from runbook.domain.health import ClusterSeen
+from runbook.domain.leftovers import Leftover
+from runbook.domain.plans import Action, Step
+
+
+@dataclass(frozen=True)
+class Removal:
+    """A replica that leaves the cluster."""
+
+    replica_id: str
+    node: str  # where it is, or was; empty if nobody knows
+    why: str
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        """Drained first: no user meets a replica that is being taken away."""
+        where = self.node or "no node"
+        drain = Step(Action.DRAIN, "load balancer", f"the pool without {where}", "before its replica goes")
+        return (drain, Step(Action.REMOVE, where, f"replica {self.replica_id}", self.why))
+
+
+@dataclass(frozen=True)
+class Joining:
+    """A replica that comes to a node, once what was left there is gone."""
+
+    node: str
+    why: str
+    left: tuple[Leftover, ...] = ()
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        """What is left there is destroyed first."""
+        return (*(left.step for left in self.left), Step(Action.JOIN, self.node, "a new replica", self.why))
+
+
+@dataclass(frozen=True)
+class Changes:
+    """The parts are carried out in their order: no replica comes while a dead one is a member."""
+
+    keep: tuple[Step, ...] = ()
+    left: tuple[Leftover, ...] = ()  # ended second phases: they bar every further run
+    dead: tuple[Removal, ...] = ()
+    joins: tuple[Joining, ...] = ()
+    retired: tuple[Removal, ...] = ()
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        """Everything, for a plan."""
+        going_and_coming: tuple[Removal | Joining, ...] = (*self.dead, *self.joins, *self.retired)
+        return (
+            *self.keep,
+            *(found.step for found in self.left),
+            *(step for change in going_and_coming for step in change.steps),
+        )
+
+    def after_clearing(self, left: tuple[Leftover, ...]) -> "Changes":
+        """Return these changes with what is cleared away first."""
+        joins = (replace(j, left=tuple(one for one in j.left if one not in left)) for j in self.joins)
+        return replace(self, left=left, joins=tuple(joins))
+
+    @property
+    def dead_nodes(self) -> str:
+        """The nodes of the dead, which leave the pool together: none of them could be up in it."""
+        return ",".join(removal.node for removal in self.dead if removal.node)
+
+
+def kept(seen: ClusterSeen, leaving: tuple[str, ...] = ()) -> tuple[Step, ...]:
+    """Return a step for each member that stays."""
+    return tuple(
+        Step(
+            Action.KEEP,
+            seen.node_of(member) or "no node",
+            f"replica {member}",
+            "its probe answers; its node is silent here"
+            if member in seen.answering
+            else "it is a healthy member",
+        )
+        for member in seen.members
+        if member not in leaving and member not in seen.dead
+    )
+
+
+def require_majority(seen: ClusterSeen, flow: str) -> None:
+    """Return if the cluster can be changed at all; RefusedError names what helps where it cannot."""
+    if seen.members and not seen.changeable:
+        raise RefusedError(
+            flow,
+            f"no majority is healthy: {seen.summary()}",
+            "run `runbook restore --plan`; it names the remedy",
+        )
+    if not seen.configured:
+        what = (
+            "the registry does not say which replicas are its members"
+            if seen.members
+            else "there is no replica"
+        )
+        raise RefusedError(flow, what, "run `runbook check`; `runbook install` if there is no registry yet")

@@ -1,0 +1,12 @@
+"""What runs that died have left on nodes."""
+
+from blocks.connection import ClusterConnection
+from runbook.domain.leftovers import Leftover
+from runbook.remote.clearing import clear
+from tasks.policy import step
+
+
+@step("what a dead run left on {left.node}", retries=0)
+def clear_leftover(cluster: ClusterConnection, left: Leftover) -> None:
+    """Leave none of it; one that is gone already is no matter."""
+    clear((left,), cluster.bootstrapper.destroy, cluster.ssh, cluster.observe)
