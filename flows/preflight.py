@@ -4,6 +4,7 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from prefect import Task
 from prefect.futures import PrefectFuture
 
 from blocks.connection import ClusterConnection
@@ -27,9 +28,17 @@ from tasks.vault import check_vault
 
 Checked = list[PrefectFuture[None]]
 Futures = list[PrefectFuture[Any]]
+Checks = Sequence[Task[[ClusterConnection], tuple[Finding, ...]]]
 
 
-def preflight(run: Run, *, losable: bool = False, only_reads: bool = False, ports: bool = False) -> Checked:
+def preflight(
+    run: Run,
+    *,
+    losable: bool = False,
+    only_reads: bool = False,
+    ports: bool = False,
+    also: Checks = (),
+) -> Checked:
     """Look at everything and raise one error that names every finding that blocks; changes nothing.
 
     Where nodes are `losable`, registry nodes may be unreachable, and managers as long as one is not: a restore is
@@ -37,7 +46,7 @@ def preflight(run: Run, *, losable: bool = False, only_reads: bool = False, port
     nodes fit for a new replica either, and leaves the load balancer be. Asked for `ports`, it has the nodes try
     those between them, for a runbook that puts a replica on one.
     """
-    looked = look(run, ports=ports)
+    looked = look(run, ports=ports, also=also)
     if losable:
         managers = [node.name for node in run.cluster.settings.managers]
         nodes = {node.name for node in run.cluster.registry_nodes} | spare(managers, run.report.findings)
@@ -47,10 +56,11 @@ def preflight(run: Run, *, losable: bool = False, only_reads: bool = False, port
     return [run.step(judge, run.report.findings, after=looked)]
 
 
-def look(run: Run, *, ports: bool = False, replicas: bool = False) -> Futures:
+def look(run: Run, *, ports: bool = False, replicas: bool = False, also: Checks = ()) -> Futures:
     """Check everything at once and leave the findings in the report; `ports` and `replicas` only where asked for.
 
-    What concerns several nodes waits for the look at each of them, and for nothing else.
+    What a runbook needs beyond that is looked at `also`. What concerns several nodes waits for the look at each of
+    them, and for nothing else.
     """
     begun = time.monotonic()
     cluster = run.cluster
@@ -63,6 +73,7 @@ def look(run: Run, *, ports: bool = False, replicas: bool = False) -> Futures:
         check_vault.submit(cluster),
         check_copies.submit(cluster),
         *([check_replicas.submit(cluster)] if replicas else []),
+        *(check.submit(cluster) for check in also),
     ]
     looks = [node.result() for node in nodes]
     facts = {look.name: look.facts for look in looks if look.facts}

@@ -1,7 +1,7 @@
 """A cluster that holds state: what tasks do to it is seen when they look again."""
 
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,7 +11,14 @@ from pydantic import SecretStr
 
 from blocks.cluster import RegistryCluster
 from runbook.domain.access import Role
-from runbook.domain.commands import BackupSpec, InstallSpec, JoinSpec, RestoreSpec, StorageChoice
+from runbook.domain.commands import (
+    BackupSpec,
+    InstallSpec,
+    JoinSpec,
+    ReplicaPorts,
+    RestoreSpec,
+    StorageChoice,
+)
 from runbook.domain.errors import ForeignFileError, RefusedError, RunbookError
 from runbook.domain.health import ClusterSeen, Replica
 from runbook.domain.topology import NodeSpec
@@ -45,9 +52,15 @@ class FakeBootstrapper:
         self.loaded = b""
         self.storage: StorageChoice | None = None  # what a restore or an install was told of it
         self.leaves_behind = False
+        self.image = cluster.bootstrapper_image
+        self.listed = (self.image, self.image.replace("/dtr:", "/dtr-api:"))  # what its `images` prints
+        self.secrets: Mapping[str, SecretStr] = {}  # what an install was told beside its arguments
 
-    def install(self, spec: InstallSpec) -> InstallResult:
-        self.storage = spec.storage
+    def images(self) -> tuple[str, ...]:
+        return self.listed
+
+    def install(self, spec: InstallSpec, secrets: Mapping[str, SecretStr]) -> InstallResult:
+        self.storage, self.secrets = spec.storage, secrets
         return InstallResult(self._cluster.add(spec.node).replica_id, ())
 
     def join(self, spec: JoinSpec) -> JoinResult:
@@ -168,6 +181,7 @@ class FakeCluster:
     def __post_init__(self) -> None:
         self.settings = RegistryCluster.from_file(EXAMPLE).settings
         self.version = parse_version(self.settings.registry.version)
+        self.bootstrapper_image = f"{self.settings.registry.image}:{self.version}"
         self.registry_nodes: tuple[NodeSpec, ...] = registry_nodes(4)
         self.bootstrapper = FakeBootstrapper(self)
         self.load_balancer = FakeBalancer()
@@ -182,8 +196,11 @@ class FakeCluster:
         self.identity, recipient = generate_identity()
         self.settings.vault.recipients = [recipient]
         self.escrow_identity: SecretStr | None = None
-        self.ports = None
         self.node_of_images = ""
+        self.ports = ReplicaPorts()
+
+    def bootstrapper_for(self, _version: str) -> FakeBootstrapper:
+        return self.bootstrapper
 
     @property
     def admin(self) -> Any:

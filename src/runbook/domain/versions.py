@@ -37,6 +37,11 @@ def knows_nocolor(version: Version) -> bool:
     return version >= Version(2, 9, 0)
 
 
+def knows_nfs_options(version: Version) -> bool:
+    """Tell whether the bootstrapper takes mount options of a share (2.6.0 and later)."""
+    return version >= Version(2, 6, 0)
+
+
 def needs_storage_flag(version: Version) -> bool:
     """Tell whether `restore` demands exactly one storage flag (2.6.0 and later)."""
     return version >= Version(2, 6, 0)
