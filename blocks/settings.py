@@ -21,6 +21,7 @@ from blocks.paths import FilePath
 from blocks.problems import validated
 from blocks.ssh_access import NodeSettings, SshAccess
 from blocks.storage import StorageSettings
+from blocks.upgrade import UpgradeSettings
 from blocks.vault import VaultSettings
 from runbook.domain.topology import NodeRole, why_not_count
 
@@ -90,6 +91,7 @@ class ClusterSettings(BaseModel):
     load_balancer: LoadBalancerSettings
     vault: VaultSettings
     targets: Targets = Targets()
+    upgrade: UpgradeSettings = UpgradeSettings()
 
     @field_validator("replicas")
     @classmethod

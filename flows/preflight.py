@@ -19,6 +19,7 @@ from tasks.nodes import check_node
 from tasks.policy import step
 from tasks.storage import check_storage
 from tasks.vault import check_vault
+from tasks.version_images import check_older_images
 
 Checked = list[PrefectFuture[None]]
 
@@ -51,6 +52,7 @@ def look(run: Run) -> list[PrefectFuture[Any]]:
         check_load_balancer.submit(run.cluster),
         check_vault.submit(run.cluster),
         check_copies.submit(run.cluster),
+        check_older_images.submit(run.cluster),
     ]
     run.report.findings = without_repeats(finding for check in checks for finding in check.result())
     run.report.phases.append(Phase("checks", time.monotonic() - begun))

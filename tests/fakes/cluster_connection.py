@@ -3,7 +3,7 @@
 import io
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from runbook.domain.commands import BackupSpec, InstallSpec, JoinSpec, RestoreSp
 from runbook.domain.errors import ForeignFileError, RefusedError, RunbookError
 from runbook.domain.health import ClusterSeen, Replica
 from runbook.domain.topology import NodeSpec
-from runbook.domain.versions import parse_version
+from runbook.domain.versions import Version, parse_version
 from runbook.remote.blob_seal import AsStored
 from runbook.remote.bootstrapper import InstallResult, JoinResult, Source
 from runbook.remote.control_plane_api import ControlPlaneNode
@@ -45,6 +45,23 @@ class FakeBootstrapper:
         self.loaded = b""
         self.storage: StorageChoice | None = None  # what a restore or an install was told of it
         self.leaves_behind = False
+        self.upgraded: list[str] = []  # replicas that it worked through
+        self.cut_short_after: int | None = None  # so many replicas are upgraded, then the run dies
+
+    def images(self) -> tuple[str, ...]:
+        return self._cluster.bootstrapper_image, f"lab/dtr-api:{self._cluster.version}"
+
+    def upgrade(self, existing_replica_id: str) -> None:
+        self.upgraded.append(existing_replica_id)
+        wanted, done = str(self._cluster.version), 0
+        for number, replica in enumerate(self._cluster.replicas):
+            if replica.version == wanted and replica.healthy:
+                continue
+            if done == self.cut_short_after:
+                self._cluster.replicas[number] = replace(replica, why_not_healthy="not running: api")
+                raise ConnectionAbortedError("the run was killed")
+            self._cluster.replicas[number] = replace(replica, version=wanted, why_not_healthy=None)
+            done += 1
 
     def install(self, spec: InstallSpec) -> InstallResult:
         self.storage = spec.storage
@@ -144,6 +161,9 @@ class FakeControlPlane:
     def cluster_id(self) -> str:
         return self.identifier
 
+    def version(self) -> Version:
+        return Version(3, 7, 12)
+
 
 @dataclass
 class FakeCluster:
@@ -176,6 +196,10 @@ class FakeCluster:
         self.settings.vault.recipients = [recipient]
         self.escrow_identity: SecretStr | None = None
         self.ports = None
+
+    @property
+    def bootstrapper_image(self) -> str:
+        return f"{self.settings.registry.image}:{self.version}"
 
     @property
     def admin(self) -> Any:

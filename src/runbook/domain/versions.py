@@ -192,6 +192,14 @@ def backs_up_without_downtime(control_plane: Version) -> bool:
     return control_plane >= _CONTROL_PLANE_BACKUP_WITHOUT_DOWNTIME
 
 
+def oldest(texts: Sequence[str]) -> str | None:
+    """Return the oldest version that a replica's containers name: one that is half replaced is of the old one.
+
+    What is no version is passed over.
+    """
+    return min((text for text in texts if _VERSION.fullmatch(text)), key=parse_version, default=None)
+
+
 def is_downgrade(running: Version, wanted: Version) -> bool:
     """Tell whether `wanted` is older than what runs."""
     return wanted < running

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 
 from runbook.domain.health import SERVICES, ClusterSeen, Replica
+from runbook.domain.versions import oldest
 from runbook.remote.transport import ContainerSeen, Transport, VolumeSeen
 
 REPLICA_NAME = re.compile(r"^dtr-(?P<kind>[a-z-]+)-(?P<id>[0-9a-f]{12})$")
@@ -15,13 +16,13 @@ VERSION_LABEL = "com.docker.dtr.version"
 def observe(
     transport: Transport,
     addresses: Mapping[str, str],
-    probe: Callable[[str], str | None],
+    probe: Callable[[str, str | None], str | None],
     members: Callable[[str], Iterable[str]],
 ) -> ClusterSeen:
     """Return the registry as it is now.
 
-    `addresses` maps registry nodes to their addresses, `probe` says why the replica at an address is not
-    healthy (None if it is), `members` asks the replica at an address for the ids of all members.
+    `addresses` maps registry nodes to their addresses, `probe` says why the replica of a version at an address is
+    not healthy (None if it is), `members` asks the replica at an address for the ids of all members.
     """
     containers, volumes = transport.containers(), transport.volumes()
     unreachable = tuple(sorted({*containers.unreachable, *volumes.unreachable}))
@@ -38,7 +39,7 @@ def observe(
 
 
 def _why_not_healthy(
-    replica: Replica, addresses: Mapping[str, str], probe: Callable[[str], str | None]
+    replica: Replica, addresses: Mapping[str, str], probe: Callable[[str, str | None], str | None]
 ) -> str | None:
     if not replica.services:
         return "only volumes are left of it"
@@ -47,23 +48,25 @@ def _why_not_healthy(
         return f"not running: {', '.join(stopped)}"
     if replica.node not in addresses:
         return f"{replica.node} is not a registry node of the cluster file"
-    return probe(addresses[replica.node])
+    return probe(addresses[replica.node], replica.version)
 
 
 def _group(containers: Iterable[ContainerSeen], volumes: Iterable[VolumeSeen]) -> list[Replica]:
     services: dict[tuple[str, str], dict[str, str]] = defaultdict(dict)
-    versions: dict[tuple[str, str], str] = {}
+    versions: dict[tuple[str, str], list[str]] = defaultdict(list)
     kept: dict[tuple[str, str], list[str]] = defaultdict(list)
     for container in containers:
         if match := REPLICA_NAME.match(container.name):
             key = match["id"], container.node
             services[key][match["kind"]] = container.state
             if version := container.labels.get(VERSION_LABEL):
-                versions[key] = version
+                versions[key].append(version)
     for volume in volumes:
         if match := REPLICA_NAME.match(volume.name):
             kept[match["id"], volume.node].append(volume.name)
     return [
-        Replica(key[0], key[1], versions.get(key), services.get(key, {}), tuple(sorted(kept.get(key, ()))))
+        Replica(
+            key[0], key[1], oldest(versions[key]), services.get(key, {}), tuple(sorted(kept.get(key, ())))
+        )
         for key in sorted({*services, *kept})
     ]
