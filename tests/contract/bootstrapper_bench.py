@@ -2,17 +2,20 @@
 
 import re
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from tests.contract.control_plane_client import ADMIN, Plane
+from tests.contract.control_plane_client import ADMIN, Plane, wait_until
 from tests.contract.registry_client import RegistryClient
 
 VERSION = "2.9.29"
 IMAGE = f"lab/dtr:{VERSION}"
 OLD_IMAGE = "lab/dtr:2.4.1"
-FIRST, SECOND, THIRD = "aaaaaaaaaaaa", "bbbbbbbbbbbb", "cccccccccccc"
+NEXT_VERSION = "2.10.4"
+NEXT_IMAGE = f"lab/dtr:{NEXT_VERSION}"
+FIRST, SECOND, THIRD, FOURTH = "aaaaaaaaaaaa", "bbbbbbbbbbbb", "cccccccccccc", "dddddddddddd"
 SUBNET = "198.19.64.0/24"
 _LOG_LINE = re.compile(r"(INFO|WARN|ERRO|FATA|DEBU)\[\d{4}\] ")
 
@@ -65,6 +68,24 @@ class Bench:
         secret = ("-i", "--env", f"UCP_PASSWORD={self.plane.password}")
         return self.run(command, *self.access(), *arguments, stdin=stdin, image=image, docker=secret)
 
+    def interrupted(
+        self,
+        when: Callable[[], bool],
+        command: str,
+        *arguments: str,
+        image: str = IMAGE,
+        then: Callable[[], None] = lambda: None,
+    ) -> Outcome:
+        """Run a command whose phase 2 is killed as soon as the condition holds, and look at once after that."""
+        with ThreadPoolExecutor(max_workers=1) as pool:
+            run = pool.submit(self.boot, command, *arguments, image=image)
+            try:
+                wait_until(lambda: when() or run.done(), seconds=90)
+            finally:
+                self.plane.http.delete("/containers/dtr-phase2", params={"force": "1"})
+            then()
+            return run.result()
+
     def access(self) -> tuple[str, ...]:
         """Return the flags that name the control plane and its administrator."""
         authority = self.plane.ca_file.read_text()
@@ -90,9 +111,9 @@ class Bench:
         seen = self.plane.http.get("/nodes").raise_for_status().json()
         return next(str(each["Status"]["Addr"]) for each in seen if each["Description"]["Hostname"] == node)
 
-    def registry(self, node: str) -> RegistryClient:
+    def registry(self, node: str, port: int = 443) -> RegistryClient:
         """Return a client of the replica on a node."""
-        url = f"https://{self.address(node)}"
+        url = f"https://{self.address(node)}:{port}"
         client = RegistryClient.trusting_control_plane(url, self.plane.http, ADMIN, self.plane.password)
         self.clients.append(client)
         return client
@@ -102,6 +123,15 @@ class Bench:
         seen = self.plane.http.get("/containers/json", params={"all": "1"}).raise_for_status().json()
         named = {each["Names"][0].lstrip("/"): each for each in seen}
         return {name: each for name, each in named.items() if name.split("/")[1].startswith("dtr-")}
+
+    def versions(self, replica: str) -> set[str]:
+        """Return the versions that the containers of a replica say."""
+        seen = {name: each for name, each in self.containers().items() if name.endswith(replica)}
+        return {str(each["Labels"]["com.docker.dtr.version"]) for each in seen.values()}
+
+    def left_of(self, replica: str) -> list[str]:
+        """Return the containers and volumes of a replica."""
+        return [name for name in (*self.containers(), *self.volumes()) if name.endswith(replica)]
 
     def volumes(self) -> list[str]:
         """Return all volumes whose name begins with dtr-, as `<node>/<name>`."""

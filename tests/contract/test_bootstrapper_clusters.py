@@ -15,6 +15,7 @@ pytestmark = pytest.mark.integration
 REPOSITORY = "admin/app"
 LAYERS = (b"first layer" * 1000, b"second layer" * 1000)
 DEFAULT_STORAGE = "--dtr-use-default-storage"
+ACCOUNTS, ORGANIZATION = "/enzi/v0/accounts", "contract-gone"
 
 
 @pytest.fixture(scope="module")
@@ -39,6 +40,8 @@ def saved(bench: Bench) -> Saved:
     assert installed.status == 0, installed.log
     registry = bench.registry(nodes[0])
     assert registry.api("POST", "/repositories/admin", json={"name": "app"}).status_code == 201
+    bench.plane.http.post(ACCOUNTS, json={"name": ORGANIZATION, "isOrg": True})
+    assert registry.api("POST", f"/repositories/{ORGANIZATION}", json={"name": "app"}).status_code == 201
     digest = registry.push(REPOSITORY, "1", *LAYERS)
     backup = bench.boot("backup", "--existing-replica-id", FIRST)
     assert backup.status == 0, backup.log
@@ -180,10 +183,23 @@ def test_rule_9_restore_builds_a_cluster_of_one_replica_with_that_id(bench: Benc
     """DOC."""
     assert bench.boot("destroy", "--replica-id", FIRST).status == 0
     assert not bench.containers()
+    bench.plane.http.delete(f"{ACCOUNTS}/{ORGANIZATION}").raise_for_status()
     done = _restore(bench, saved, DEFAULT_STORAGE)
     assert done.status == 0, done.log
     settings = bench.registry(saved.nodes[0]).api("GET", "/meta/settings").json()
     assert list(settings["replicaSettings"]) == [FIRST]
+
+
+def test_rule_10_a_repository_whose_owner_the_control_plane_does_not_know_is_orphaned(
+    bench: Bench, saved: Saved
+) -> None:
+    """DOC; that it is still listed, and the error's code, are the stand-in's choice."""
+    registry = bench.registry(saved.nodes[0])
+    listed = registry.api("GET", f"/repositories/{ORGANIZATION}").json()["repositories"]
+    assert [repository["name"] for repository in listed] == ["app"]
+    refused = registry.api("POST", f"/repositories/{ORGANIZATION}", json={"name": "other"})
+    assert refused.status_code == 404
+    assert refused.json()["errors"][0]["code"] == "NO_SUCH_ACCOUNT"
 
 
 def test_rule_14_metadata_without_blobs_lists_tags_but_pulls_fail(bench: Bench, saved: Saved) -> None:

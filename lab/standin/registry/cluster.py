@@ -29,6 +29,12 @@ async def replicas(database: Etcd) -> list[Replica]:
     return [Replica(**json.loads(row.value)) async for row in database.rows(_REPLICAS)]
 
 
+async def forget(database: Etcd, replica: str) -> None:
+    """Leave the cluster without knowledge of one replica."""
+    await database.delete(_APPLIED + replica)
+    await database.delete(_REPLICAS + replica)
+
+
 async def forget_all(database: Etcd) -> None:
     """Leave no replica known: what a new cluster begins with."""
     await database.delete_below(_REPLICAS)

@@ -158,6 +158,14 @@ class Etcd:
         """Give a learner its vote; refused while it has not caught up."""
         await self.call("cluster/member/promote", {"ID": member_id})
 
+    async def leader(self) -> str:
+        """Return the ID of the member that leads, as this member sees it."""
+        return str((await self.call("maintenance/status", {})).get("leader", ""))
+
+    async def hand_over(self, member_id: str) -> None:
+        """Make another member lead; only the member that leads now can do this."""
+        await self.call("maintenance/transfer-leadership", {"targetID": member_id})
+
     async def remove_member(self, member_id: str) -> None:
         """Leave the cluster without that member."""
         await self.call("cluster/member/remove", {"ID": member_id})

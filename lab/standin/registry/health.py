@@ -84,6 +84,11 @@ async def reports(database: Etcd) -> AsyncIterator[Report]:
         yield Report(row.key.removeprefix(_PREFIX), value["status"], value["at"], value["read_only"])
 
 
+async def forget(database: Etcd, replica: str) -> None:
+    """Leave no report of one replica."""
+    await database.delete(_PREFIX + replica)
+
+
 async def forget_all(database: Etcd) -> None:
     """Leave no report."""
     await database.delete_below(_PREFIX)

@@ -71,6 +71,12 @@ def peer_url(replica: str) -> str:
     return f"http://{container('rethinkdb', replica)}:{CLUSTER_PORT}"
 
 
+def replica_of_peer(url: str) -> str:
+    """Return the replica ID that a peer URL of the database names."""
+    known = replica_of_container(url.removeprefix("http://").rsplit(":", 1)[0])
+    return known[1] if known else ""
+
+
 def repository_prefix() -> str:
     """Return the image repository that every image name of this product begins with."""
     return os.environ.get("DTR_REPOSITORY", "lab/dtr")

@@ -33,7 +33,7 @@ def test_a_flag_may_be_joined_to_its_value() -> None:
     ("arguments", "environment"),
     [
         ([], {}),
-        (["upgrade"], {}),
+        (["downgrade"], {}),
         (["install", "--no-such-flag"], {}),
         (["install", "--ucp-n", "dtr1"], {}),
         (["install", "--replica-http-port", "eighty"], {}),

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from registry import version
-from registry.bootstrapper.options import COMMANDS, NUMBER, SWITCH, Option, options_of
+from registry.bootstrapper.options import COMMANDS, NUMBER, SWITCH, Option, commands, options_of
 
 Options = dict[str, Any]
 _FALSE = ("", "0", "false", "False")
@@ -25,7 +25,7 @@ def parse(arguments: Sequence[str], environment: Mapping[str, str]) -> tuple[str
     parsed = vars(_parser().parse_args(arguments))
     command = parsed.pop("command", None)
     if command is None:
-        raise BadArgumentError("a command is needed: " + ", ".join(COMMANDS))
+        raise BadArgumentError("a command is needed: " + ", ".join(commands()))
     for option in options_of(command):
         if parsed[option.key] is None:
             parsed[option.key] = _from_environment(option, environment)
@@ -39,9 +39,10 @@ def _parser() -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     parser.add_argument("--version", action="version", version=f"DTR {version.current()} (stand-in)")
-    commands = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=_Parser)
-    for name, (text, _) in COMMANDS.items():
-        sub = commands.add_parser(name, help=text, description=text, allow_abbrev=False)
+    known = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=_Parser)
+    for name in commands():
+        text = COMMANDS[name][0]
+        sub = known.add_parser(name, help=text, description=text, allow_abbrev=False)
         for option in options_of(name):
             _add(sub, option)
     return parser
@@ -52,7 +53,10 @@ def _add(parser: argparse.ArgumentParser, option: Option) -> None:
     if option.flag == "--help-extended":
         parser.add_argument(option.flag, action="help", help=text, default=None)
     elif option.kind == SWITCH:
-        parser.add_argument(option.flag, action="store_const", const=True, default=None, help=text)
+        names = (option.flag, *option.aliases)
+        parser.add_argument(
+            *names, dest=option.key, action="store_const", const=True, default=None, help=text
+        )
     else:
         kind = int if option.kind == NUMBER else str
         parser.add_argument(option.flag, type=kind, default=None, help=text)

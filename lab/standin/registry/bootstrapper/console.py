@@ -68,6 +68,12 @@ class Console:
         _prompt(f"Choose a replica to {purpose} [{choices[0]}]: ")
         return _read_line().strip() or choices[0]
 
+    def confirm(self, question: str) -> None:
+        """Return when yes is typed; anything else, nothing too, ends the command."""
+        _prompt(f"{question} [y/N]: ")
+        if _read_line().strip().lower() not in ("y", "yes"):
+            raise FatalError("Not confirmed, nothing was changed; answer yes or give --yes")
+
     def ask_password(self) -> str:
         """Return a password typed at a terminal; an error where there is none."""
         _prompt("ucp-password: ")

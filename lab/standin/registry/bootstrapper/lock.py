@@ -12,7 +12,8 @@ from registry.bootstrapper.workplace import wait_until
 from registry.etcd import DatabaseRefusedError, DatabaseUnavailableError, Etcd
 
 _KEY = "/locks/operation"
-_LEASE = 15
+_COLLECTION_KEY = "/gc/lock"
+_LEASE = 10
 _WAIT = 20.0
 
 
@@ -26,6 +27,12 @@ async def held(database: Etcd, console: Console, operation: str) -> AsyncIterato
         await database.revoke(lease)
     finally:
         renewing.cancel()
+
+
+async def break_all(database: Etcd) -> None:
+    """Leave no lock, whoever held it: the cluster that it was of is no more."""
+    await database.delete(_KEY)
+    await database.delete(_COLLECTION_KEY)
 
 
 async def _acquire(database: Etcd, console: Console, operation: str) -> str:

@@ -33,7 +33,9 @@ async def prepare_node(site: Site) -> None:
 def settings_of(site: Site) -> dict[str, Any]:
     """Return the settings that the flags give."""
     given = {
-        setting: site.options[flag] for flag, setting in _SETTING_OF_FLAG.items() if site.options.get(flag)
+        setting: site.options[flag]
+        for flag, setting in _SETTING_OF_FLAG.items()
+        if site.options.get(flag) not in (None, False)  # an empty text takes a setting away
     }
     url = site.options.get("dtr_external_url")
     return given | ({"dtrHost": external_host(url), "sso": True} if url else {})
@@ -73,10 +75,10 @@ async def finish(site: Site, mount: str) -> None:
     await steps.wait_until_healthy(site)
     site.console.info("Verifying auth settings...")
     settings = await tables.property(properties.SETTINGS)
-    await registration.register(site, tables, settings["dtrHost"] or await _address(site))
+    await registration.register(site, tables, settings["dtrHost"] or await address_of(site))
 
 
-async def _address(site: Site) -> str:
+async def address_of(site: Site) -> str:
     """Return where the replica is reached when no external URL was given."""
     address = next(node.address for node in await site.ucp.nodes() if node.name == site.node)
     return address if site.https_port == HTTPS_PORT else f"{address}:{site.https_port}"

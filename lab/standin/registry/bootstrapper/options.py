@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from registry import version
+from registry.bootstrapper import releases
 from registry.version import Version
 
 TEXT, SWITCH, NUMBER = "text", "switch", "number"
@@ -17,6 +18,8 @@ class Option:
     help: str
     kind: str = TEXT
     since: Version = (2, 0, 0)
+    until: Version = (99, 0, 0)  # the first version without it
+    aliases: tuple[str, ...] = ()
 
     @property
     def key(self) -> str:
@@ -93,6 +96,30 @@ BACKUP = (
     Option("--ignore-scan-data", "", "Leave out scan data", SWITCH, version.IGNORE_SCAN_DATA),
 )
 DESTROY = (Option("--replica-id", "DTR_DESTROY_REPLICA_ID", "The ID of the replica to destroy"),)
+REMOVE = (
+    Option("--replica-ids", "DTR_REMOVE_REPLICA_IDS", "The IDs of the replicas to remove, a comma between two"),
+    Option("--replica-id", "DTR_REMOVE_REPLICA_ID", "Deprecated: use --replica-ids"),
+    *(
+        Option(
+            "--force", "DTR_FORCE_REMOVE_REPLICA", "Skip the checks before a replica is removed", SWITCH,
+            since, until,
+        )
+        for since, until in (releases.REMOVE_FORCE_IN_2_6, (releases.REMOVE_FORCE, (99, 0, 0)))
+    ),
+)  # fmt: skip
+RECONFIGURE = (
+    Option(
+        "--storage-migrated", "STORAGE_MIGRATED", "The new storage holds what the old one held", SWITCH,
+        releases.STORAGE_MIGRATED, version.KEEPS_METADATA,
+    ),
+    Option(
+        "--reinitialize-storage", "REINITIALIZE_STORAGE", "Erase all tags", SWITCH, version.KEEPS_METADATA
+    ),
+)  # fmt: skip
+REPAIR = (
+    Option("--prune", "PRUNE", "Delete the data volumes of all other replicas", SWITCH),
+    Option("--yes", "YES", "Answer yes to any prompts", SWITCH, aliases=("-y", "--y")),
+)
 
 COMMANDS: dict[str, tuple[str, tuple[Option, ...]]] = {
     "install": (
@@ -105,10 +132,27 @@ COMMANDS: dict[str, tuple[str, tuple[Option, ...]]] = {
         (*COMMON, *TARGET, *CLUSTER, *REPLICA, *STORAGE, *DEFAULT_STORAGE),
     ),
     "destroy": ("Destroy a DTR replica's data", (*COMMON, *DESTROY)),
+    "remove": ("Remove DTR replicas from a cluster", (*COMMON, *EXISTING, *REMOVE)),
+    "reconfigure": (
+        "Change DTR configurations", (*COMMON, *EXISTING, *CLUSTER, *REPLICA, *STORAGE, *RECONFIGURE)
+    ),
+    "upgrade": ("Upgrade DTR 2.4.X or newer", (*COMMON, *EXISTING)),
+    "emergency-repair": (
+        "Recover DTR from loss of quorum", (*COMMON, *EXISTING, *OVERLAY, *REPAIR)
+    ),
     "images": ("List all the images necessary to install DTR", (*COMMON,)),
 }  # fmt: skip
 
 
 def options_of(command: str) -> tuple[Option, ...]:
     """Return the options that a command has in this version."""
-    return tuple(option for option in COMMANDS[command][1] if version.at_least(option.since))
+    return tuple(
+        option
+        for option in COMMANDS[command][1]
+        if version.at_least(option.since) and not version.at_least(option.until)
+    )
+
+
+def commands() -> tuple[str, ...]:
+    """Return the commands that this version has."""
+    return tuple(name for name in COMMANDS if name != "emergency-repair" or version.at_least(releases.REPAIR))

@@ -6,11 +6,32 @@ from typing import Any
 
 import aiohttp
 
-from registry.bootstrapper import archive, backup, destroy, frames, install, join, restore
+from registry.bootstrapper import (
+    archive,
+    backup,
+    destroy,
+    frames,
+    install,
+    join,
+    reconfigure,
+    remove,
+    repair,
+    restore,
+    upgrade,
+)
 from registry.bootstrapper.console import Console
 from registry.bootstrapper.workplace import Site
 
-_COMMANDS = {"install": install.run, "join": join.run, "backup": backup.run, "destroy": destroy.run}
+_COMMANDS = {
+    "install": install.run,
+    "join": join.run,
+    "backup": backup.run,
+    "destroy": destroy.run,
+    "remove": remove.run,
+    "reconfigure": reconfigure.run,
+    "upgrade": upgrade.run,
+    "emergency-repair": repair.run,
+}
 _SPOOL = 64 << 20
 
 

@@ -24,8 +24,13 @@ class SeenReplica:
 
     @property
     def version(self) -> str:
-        """Return the version that its containers say."""
-        return next((each.labels.get(VERSION_LABEL, "") for each in self.containers), "")
+        """Return the version that its containers say: several where an upgrade was interrupted."""
+        return " and ".join(sorted(self.versions))
+
+    @property
+    def versions(self) -> set[str]:
+        """Return every version that one of its containers says."""
+        return {each.labels.get(VERSION_LABEL, "") for each in self.containers}
 
 
 def replicas_in(containers: list[Container]) -> list[SeenReplica]:

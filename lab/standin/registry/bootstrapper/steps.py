@@ -96,6 +96,11 @@ async def start_services(site: Site, storage: str) -> None:
         site.console.info("Automatically configuring rethinkdb cache size to 2000 mb")
     for service in containers.SERVICES:
         site.console.info(f"Creating {names.container(service, site.replica)}...")
+    await create_services(site, storage)
+
+
+async def create_services(site: Site, storage: str) -> None:
+    """Leave a container of every service running; none of them exists yet."""
     await asyncio.gather(
         *(start(site, service, containers.service(site, service, storage)) for service in containers.SERVICES)
     )

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 from registry import names, properties, version
 from registry.bootstrapper.arguments import Options
 from registry.bootstrapper.console import Console, FatalError
+from registry.bootstrapper.ucp import Volume
 from registry.bootstrapper.workplace import Site
 from registry.tables import Tables
 
@@ -45,8 +46,23 @@ def from_settings(settings: dict[str, Any], replica: str) -> Choice:
     return Choice(settings.get("storageVolume") or names.volume("registry", replica))
 
 
-async def prepare(site: Site, choice: Choice) -> None:
-    """Leave the node with the volume that the choice mounts, where it is not a path."""
+def new_place(options: Options) -> dict[str, Any] | None:
+    """Return the settings of where blobs shall be from now on, None when the flags name no storage.
+
+    An empty NFS URL goes back to the replica's own volume.
+    """
+    volume, url = options.get("dtr_storage_volume"), options.get("nfs_storage_url")
+    if url is None and not volume:
+        return None
+    chosen = from_options(options, "").settings
+    return chosen or {"storageVolume": "", "nfsHost": "", "nfsPath": ""}
+
+
+async def prepare(site: Site, choice: Choice, *, again: bool = False) -> None:
+    """Leave the node with the volume that the choice mounts, where it is not a path.
+
+    `again` makes an NFS volume anew, for its options may have changed; no container uses it then.
+    """
     if not choice.settings.get("nfsHost"):
         if not choice.mount.startswith("/"):
             await site.ucp.create_volume(site.node, choice.mount)
@@ -56,6 +72,9 @@ async def prepare(site: Site, choice: Choice) -> None:
     site.console.info(f"Using NFS storage: nfs://{host}{path}")
     options = site.options.get("nfs_options") or ("rw,async" if site.options.get("async_nfs") else "rw")
     site.console.info(f"Using NFS options: {options}")
+    if again:
+        site.console.info(f"Recreating volume {site.node}/{choice.mount}")
+        await site.ucp.remove_volume(Volume(site.node, choice.mount))
     # a lab's kernel may have no NFS: the directory must be there, the same on every node
     await site.ucp.create_volume(site.node, choice.mount, {"type": "none", "o": "bind", "device": path})
 

@@ -27,8 +27,7 @@ async def choose(ucp: Ucp, console: Console, options: Options) -> Node:
     node = _pick(console, nodes, free, options["ucp_node"])
     console.info("Searching containers in UCP for DTR replicas")
     _one_replica_per_node(node, replicas_in(containers))
-    console.info(f"verifying {_shown(ports)} ports on {node.name}")
-    await _probe(ucp, node, ports)
+    await probe(ucp, console, node, ports)
     if node.is_manager:
         await _warn_of_manager(console, node)
     return node
@@ -66,8 +65,9 @@ def _one_replica_per_node(node: Node, replicas: list[SeenReplica]) -> None:
         raise FatalError(f"Node {node.name} already has the DTR replica {there[0]}; a node can have one")
 
 
-async def _probe(ucp: Ucp, node: Node, ports: list[int]) -> None:
+async def probe(ucp: Ucp, console: Console, node: Node, ports: list[int]) -> None:
     """Publish the ports on the node for a moment: the only test that sees every program there."""
+    console.info(f"verifying {_shown(ports)} ports on {node.name}")
     config = _probe_config(ports)
     container = await ucp.create_container(f"{names.PORT_CHECK}-{secrets.token_hex(4)}", node.name, config)
     try:

@@ -101,6 +101,14 @@ class Ucp:
         """Stop a container."""
         await self.request("POST", f"/containers/{container}/stop", t=str(seconds))
 
+    async def stop_if_there(self, container: str, seconds: int) -> None:
+        """Stop a container that may be gone already."""
+        try:
+            await self.stop(container, seconds)
+        except UcpError as exc:
+            if exc.status != HTTPStatus.NOT_FOUND:
+                raise
+
     async def remove(self, container: str) -> None:
         """Leave no such container, running or not."""
         try:

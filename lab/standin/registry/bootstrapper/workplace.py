@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import aiohttp
@@ -13,6 +13,7 @@ from registry.bootstrapper.arguments import Options
 from registry.bootstrapper.console import Console, FatalError
 from registry.bootstrapper.target import HTTP_PORT, HTTPS_PORT
 from registry.bootstrapper.ucp import Ucp
+from registry.cluster import Replica
 from registry.control_plane import Connection
 from registry.etcd import DatabaseRefusedError, DatabaseUnavailableError, Etcd
 from registry.tables import Tables
@@ -41,6 +42,11 @@ class Site:
             session, ucp, console, request["node"], request["replica"], request["options"],
             request.get("existing", request["replica"]),
         )  # fmt: skip
+
+    def at(self, replica: Replica) -> "Site":
+        """Return the site of another replica of the cluster, with its own ports."""
+        ports = {"replica_http_port": replica.http_port, "replica_https_port": replica.https_port}
+        return replace(self, node=replica.node, replica=replica.id, options=self.options | ports)
 
     @property
     def http_port(self) -> int:
