@@ -169,3 +169,11 @@ def test_a_restore_whose_archive_breaks_is_ended(vendor: Vendor) -> None:
     with pytest.raises(MismatchError, match="cannot be decrypted"):
         vendor.bootstrapper.restore(RestoreSpec(A, "dtr1", "https://lb"), BrokenSource())
     assert vendor.transport.running[0].process.returncode != 0
+
+
+def test_an_upgrade_ends_with_the_vendors_words_where_it_fails(vendor: Vendor) -> None:
+    vendor.does("log('INFO[0001] Upgrade to 2.10.4 is complete')")
+    vendor.bootstrapper.upgrade(A)
+    vendor.does("log('FATA[0001] 2.9.18 is older than 2.9.29, a downgrade is not supported')")
+    with pytest.raises(RefusedError, match="a downgrade is not supported"):
+        vendor.bootstrapper.upgrade(A)
