@@ -57,6 +57,19 @@ def load_cluster(name: str) -> RegistryCluster:
         raise _unusable(name, "; ".join(problems_in(exc.__cause__, whole="the block"))) from exc
 
 
+def in_version(settings: ClusterSettings, version: str | None) -> ClusterSettings:
+    """Return the settings of the same cluster in another version, where one is given."""
+    if version is None:
+        return settings
+    content = settings.registry.model_dump() | {"version": version}
+    try:
+        registry = type(settings.registry).model_validate(content)
+    except ValidationError as exc:
+        what = f"'{version}' is not a version like 2.10.4"
+        raise InvalidConfigError("upgrade", what, "give the image's tag, three numbers") from exc
+    return settings.model_copy(update={"registry": registry})
+
+
 def _unusable(name: str, why: str) -> InvalidConfigError:
     next_step = f"write it with `runbook blocks push FILE`, where FILE has `name: {name}`"
     return InvalidConfigError(f"block {name}", f"cannot be loaded: {why}", next_step)

@@ -254,12 +254,13 @@ class ClusterConnection:
     def _administrator(self) -> tuple[str, SecretStr]:
         return self.settings.control_plane.user, resolve(self.settings.control_plane.password)
 
-    def _why_not_healthy(self, address: str) -> str | None:
+    def _why_not_healthy(self, address: str, version: str | None) -> str | None:
+        """Say why a replica is not healthy, asked as its own version is: in an upgrade there are two."""
         registry = self.settings.registry
         return ping(
             address,
             port=registry.https_port,
-            path=probe_path(self.version),
+            path=probe_path(parse_version(version) if version else self.version),
             server_name=registry.server[0],
         )
 

@@ -24,6 +24,7 @@ from blocks.proxy import ProxySettings
 from blocks.registry_tls import RegistryTlsSettings
 from blocks.ssh_access import NodeSettings, SshAccess
 from blocks.storage import StorageSettings
+from blocks.upgrade import UpgradeSettings
 from blocks.vault import VaultSettings
 from runbook.domain.topology import NodeRole, why_not_count
 
@@ -101,6 +102,7 @@ class ClusterSettings(BaseModel):
     load_balancer: LoadBalancerSettings
     vault: VaultSettings
     targets: Targets = Targets()
+    upgrade: UpgradeSettings = UpgradeSettings()
 
     @field_validator("replicas")
     @classmethod

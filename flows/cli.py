@@ -20,6 +20,7 @@ from flows.cli_escrow import escrow_probe_command
 from flows.cli_points import points
 from flows.cli_report import show
 from flows.cli_server import server_or_none
+from flows.cli_upgrade import upgrade_command
 from flows.install import install
 from flows.release_hold import release_hold
 from flows.restore import restore
@@ -43,6 +44,7 @@ flows.cli_replicas.add_to(app)
 if importlib.util.find_spec("lab"):  # in a checkout; an installed wheel has no lab
     app.add_typer(importlib.import_module("lab.__main__").app, name="lab")
 app.add_typer(blocks, name="blocks")
+app.command("upgrade")(upgrade_command)
 
 Cluster = Annotated[str, typer.Option("--cluster", help="Cluster file (*.yaml) or RegistryCluster block.")]
 PlanOnly = Annotated[bool, typer.Option("--plan", help="Show what would be done and touch nothing.")]

@@ -8,7 +8,7 @@ from rich.table import Column, Table
 
 from runbook.domain.recovery import RecoveryPoint
 
-COLUMNS = ("age", "state", "last verified", "tags", "references", "blobs", "MB", "copies")
+COLUMNS = ("age", "state", "version", "last verified", "tags", "references", "blobs", "MB", "copies")
 
 
 def points_table(
@@ -27,13 +27,13 @@ def points_table(
 def _cells(point: RecoveryPoint, now: datetime, copies: Callable[[str], str]) -> tuple[str, ...]:
     manifest = point.manifest
     if manifest is None:
-        return point.problem or "not verified", *[""] * 5, copies(point.id)
+        return point.problem or "not verified", *[""] * 6, copies(point.id)
     state = "damaged" if point.damage else "verified" if manifest.verified else "not verified"
     seen = point.checked
     last = f"{seen.last}, {_age(now - seen.at)} ago" if seen else "when it was taken"
     counts = (manifest.tags, manifest.proof.references, manifest.images.blobs)
     size = manifest.size + manifest.images.bytes
-    return state, last, *map(str, counts), f"{size / 1e6:.1f}", copies(point.id)
+    return state, manifest.registry_version, last, *map(str, counts), f"{size / 1e6:.1f}", copies(point.id)
 
 
 def _age(age: timedelta) -> str:

@@ -25,6 +25,7 @@ from tasks.replica_storage import check_replica_storage
 from tasks.replicas import check_replicas
 from tasks.storage import check_storage
 from tasks.vault import check_vault
+from tasks.version_images import check_older_images
 
 Checked = list[PrefectFuture[None]]
 Futures = list[PrefectFuture[Any]]
@@ -72,6 +73,7 @@ def look(run: Run, *, ports: bool = False, replicas: bool = False, also: Checks 
         check_load_balancer.submit(cluster),
         check_vault.submit(cluster),
         check_copies.submit(cluster),
+        check_older_images.submit(cluster),
         *([check_replicas.submit(cluster)] if replicas else []),
         *(check.submit(cluster) for check in also),
     ]

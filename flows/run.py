@@ -15,7 +15,7 @@ from prefect.exceptions import Pause
 from prefect.futures import PrefectFuture
 from prefect.runtime import flow_run
 
-from blocks.cluster import load_cluster
+from blocks.cluster import in_version, load_cluster
 from blocks.connection import ClusterConnection
 from flows.logs import leave_out_tracebacks
 from runbook.domain.report import Phase, Report
@@ -32,9 +32,9 @@ After = Iterable[PrefectFuture[Any]]
 class Run:
     """Runs the steps of one runbook on one cluster; its report is published once, whatever its end is."""
 
-    def __init__(self, flow: str, cluster: str) -> None:
+    def __init__(self, flow: str, cluster: str, version: str | None = None) -> None:
         leave_out_tracebacks()
-        self.cluster = ClusterConnection(load_cluster(cluster).settings)
+        self.cluster = ClusterConnection(in_version(load_cluster(cluster).settings, version))
         self.report = Report(flow, self.cluster.name, flow_run.get_name() or flow)
         self.began = _began()
         self._begun = time.monotonic()

@@ -22,7 +22,9 @@ from runbook.domain.recovery import (
     why_not_restorable,
 )
 from runbook.domain.restore_plan import Loss, Verified, choose_node, choose_restore, plan_restore
+from runbook.domain.upgrade import image_for
 from runbook.domain.verification import first_of
+from runbook.domain.versions import parse_version
 from runbook.remote.archive import read_metadata
 from runbook.remote.image_index import read_index
 from runbook.remote.loss import compare
@@ -49,7 +51,12 @@ def choose_point(cluster: ClusterConnection, wanted: str | None) -> Manifest:
         point, version=str(cluster.version), cluster_id=cluster.control_plane.cluster_id()
     )
     if reason:
-        raise MismatchError(f"recovery point {point.id}", reason, "choose another with --point")
+        image = image_for(
+            cluster.settings.registry.image, cluster.version, parse_version(point.registry_version)
+        )
+        raise MismatchError(
+            f"recovery point {point.id}", reason, f"choose another with --point; this one needs {image}"
+        )
     return point
 
 

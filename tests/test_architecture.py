@@ -1,5 +1,6 @@
 """Rules that no single module can keep: imports, names, errors, deployments."""
 
+import ast
 import importlib
 import importlib.metadata
 import pickle
@@ -70,3 +71,21 @@ def test_the_lock_pins_the_versions_that_prefect_works_with_and_names_no_index()
     assert tuple(map(int, pins["sqlalchemy"].split(".")[:2])) < (2, 1)
     assert "://" not in lock
     assert lock.count("--hash=sha256:") > len(pins)
+
+
+def test_no_module_but_the_table_of_versions_compares_versions() -> None:
+    sources = (path for top in ("src", "flows", "tasks", "blocks") for path in (ROOT / top).rglob("*.py"))
+    with_versions = (path for path in sources if "domain.versions import" in path.read_text(encoding="utf-8"))
+    assert {path.name: found for path in with_versions if (found := compared_versions(path))} == {}
+
+
+def compared_versions(path: Path) -> list[str]:
+    """Return where versions are put in order: an ordering of what is called a version, or one that is spelled out."""
+    orders = (ast.Lt, ast.LtE, ast.Gt, ast.GtE)
+    found = []
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        ordered = isinstance(node, ast.Compare) and any(isinstance(op, orders) for op in node.ops)
+        text = ast.unparse(node) if isinstance(node, ast.Compare | ast.Call) else ""
+        if (ordered and "version" in text.lower()) or text.startswith("Version("):
+            found.append(f"line {node.lineno}: {text}")  # type: ignore[attr-defined]
+    return found

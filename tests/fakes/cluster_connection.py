@@ -3,7 +3,7 @@
 import io
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ from runbook.domain.commands import (
 from runbook.domain.errors import ForeignFileError, RefusedError, RunbookError
 from runbook.domain.health import ClusterSeen, Replica
 from runbook.domain.topology import NodeSpec
-from runbook.domain.versions import parse_version
+from runbook.domain.versions import Version, parse_version
 from runbook.remote.blob_seal import AsStored
 from runbook.remote.bootstrapper import InstallResult, JoinResult, Source
 from runbook.remote.control_plane_api import ControlPlaneNode
@@ -52,12 +52,29 @@ class FakeBootstrapper:
         self.loaded = b""
         self.storage: StorageChoice | None = None  # what a restore or an install was told of it
         self.leaves_behind = False
-        self.image = cluster.bootstrapper_image
-        self.listed = (self.image, self.image.replace("/dtr:", "/dtr-api:"))  # what its `images` prints
+        self.listed: tuple[str, ...] = ()  # what its `images` prints; nothing: the usual
         self.secrets: Mapping[str, SecretStr] = {}  # what an install was told beside its arguments
+        self.upgraded: list[str] = []  # replicas that it worked through
+        self.cut_short_after: int | None = None  # so many replicas are upgraded, then the run dies
+
+    @property
+    def image(self) -> str:
+        return self._cluster.bootstrapper_image
+
+    def upgrade(self, existing_replica_id: str) -> None:
+        self.upgraded.append(existing_replica_id)
+        wanted, done = str(self._cluster.version), 0
+        for number, replica in enumerate(self._cluster.replicas):
+            if replica.version == wanted and replica.healthy:
+                continue
+            if done == self.cut_short_after:
+                self._cluster.replicas[number] = replace(replica, why_not_healthy="not running: api")
+                raise ConnectionAbortedError("the run was killed")
+            self._cluster.replicas[number] = replace(replica, version=wanted, why_not_healthy=None)
+            done += 1
 
     def images(self) -> tuple[str, ...]:
-        return self.listed
+        return self.listed or (self.image, self.image.replace("/dtr:", "/dtr-api:"))
 
     def install(self, spec: InstallSpec, secrets: Mapping[str, SecretStr]) -> InstallResult:
         self.storage, self.secrets = spec.storage, secrets
@@ -164,6 +181,9 @@ class FakeControlPlane:
     def cluster_id(self) -> str:
         return self.identifier
 
+    def version(self) -> Version:
+        return Version(3, 7, 12)
+
 
 @dataclass
 class FakeCluster:
@@ -181,7 +201,6 @@ class FakeCluster:
     def __post_init__(self) -> None:
         self.settings = RegistryCluster.from_file(EXAMPLE).settings
         self.version = parse_version(self.settings.registry.version)
-        self.bootstrapper_image = f"{self.settings.registry.image}:{self.version}"
         self.registry_nodes: tuple[NodeSpec, ...] = registry_nodes(4)
         self.bootstrapper = FakeBootstrapper(self)
         self.load_balancer = FakeBalancer()
@@ -201,6 +220,10 @@ class FakeCluster:
 
     def bootstrapper_for(self, _version: str) -> FakeBootstrapper:
         return self.bootstrapper
+
+    @property
+    def bootstrapper_image(self) -> str:
+        return f"{self.settings.registry.image}:{self.version}"
 
     @property
     def admin(self) -> Any:

@@ -21,7 +21,9 @@ def nightly_points(cluster: FakeCluster, nights: int) -> list[str]:
     ]
 
 
-def add_point(cluster: FakeCluster, age: timedelta, layer: bytes) -> str:
+def add_point(
+    cluster: FakeCluster, age: timedelta, layer: bytes, version: str = SOUND.registry_version
+) -> str:
     """Leave a verified point of that age in the vault, whose storage held one layer; return its id."""
     identifier = new_id(datetime.now(UTC) - age, "0a1b2c3d")
     cluster.storage.objects = tree_of("org/app", {}, [layer])
@@ -33,7 +35,7 @@ def add_point(cluster: FakeCluster, age: timedelta, layer: bytes) -> str:
     )
     for name in set(PARTS) - {INDEX}:
         cluster.vault.put_bytes(part_key(cluster.name, identifier, name), b"x")
-    manifest = replace(SOUND, cluster=cluster.name, id=identifier, objects=parts)
+    manifest = replace(SOUND, cluster=cluster.name, id=identifier, objects=parts, registry_version=version)
     cluster.vault.put_bytes(part_key(cluster.name, identifier, MANIFEST), manifest_to_json(manifest))
     return identifier
 

@@ -36,6 +36,7 @@ RUNBOOKS = {
     "check/on-demand",
     "install/on-demand",
     "scale-out/on-demand",
+    "upgrade/on-demand",
     "backup/nightly",
     "copy/nightly",
     "restore/disaster-recovery",

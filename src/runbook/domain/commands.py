@@ -191,6 +191,11 @@ def make_remove_command(access: ControlPlaneFlags, spec: RemoveSpec, version: Ve
     )
 
 
+def make_upgrade_command(access: ControlPlaneFlags, existing_replica_id: str, version: Version) -> Arguments:
+    """Return the arguments that bring every replica to `version`, which must be the image's own."""
+    return ("upgrade", *_common(access, version), *_flag("--existing-replica-id", existing_replica_id))
+
+
 def make_images_command() -> Arguments:
     """Return the arguments that list the images a node needs; no control plane is asked."""
     return ("images",)

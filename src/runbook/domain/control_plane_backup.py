@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from runbook.domain.bootstrapper_failures import advise
 from runbook.domain.errors import RefusedError, RunbookError, UnreachableError
 from runbook.domain.recovery import StoredPart
-from runbook.domain.versions import Version
+from runbook.domain.versions import Version, backs_up_without_downtime
 
 CONTAINER = "ucp"  # the vendor's name for it: two of them cannot run on one node
 WHERE = "control plane's backup"
@@ -20,7 +20,6 @@ NOT_IN_THE_POINT = (
     "users, organisations and teams are in the control plane and not in this recovery point; "
     "`control_plane.backup` in the cluster file takes them along"
 )
-_WITHOUT_DOWNTIME = Version(3, 2, 0)
 _BUSY = re.compile(
     r"\bname\b.*\bucp\b.*\balready\b|\b(another|a) backup is (already )?(running|in progress)"
     r"|\bbackup\b.*\balready (running|in progress)",
@@ -58,7 +57,7 @@ def make_control_plane_backup_command() -> tuple[str, ...]:
 
 def why_not_backed_up(version: Version) -> str | None:
     """Say why a control plane of this version is not backed up while it serves, None if it is."""
-    if version >= _WITHOUT_DOWNTIME:
+    if backs_up_without_downtime(version):
         return None
     return f"the backup of version {version} stops the control plane on its manager: only 3.2 and later go on"
 

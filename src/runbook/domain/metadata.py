@@ -9,16 +9,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from runbook.domain.metadata_rows import References
-from runbook.domain.versions import Version, parse_version
+from runbook.domain.versions import Version, archive_tables, parse_version
 
 _ROOT = re.compile(r"dtr-backup-v(\d+\.\d+\.\d+)(-online)?")
-_ALWAYS = ("properties", "repositories", "tags", "namespace_team_access", "repository_team_access")
-_SINCE_ONLINE_GC = ("manifests", "blobs", "blob_links", "crons")
-# the tables seen in an archive of 2.9.4, without those that may be left out or rebuilt: scans, events, metrics
-_SINCE_2_9 = (
-    "client_tokens", "poll_mirroring_policies", "promotion_policies", "content_caches", "webhooks",
-    "tuf_files", "helm_charts", "pruning_policies", "push_mirroring_policies", "user_settings", "private_keys",
-)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -51,16 +44,6 @@ class ArchiveSummary:
         return parse_version(match[1]) if match else None
 
 
-def expected_tables(version: Version) -> tuple[str, ...]:
-    """Return the tables without which an archive of this version cannot bring a registry back."""
-    tables: tuple[str, ...] = _ALWAYS
-    if version >= Version(2, 6, 0):
-        tables += _SINCE_ONLINE_GC
-    if version >= Version(2, 9, 0):
-        tables += _SINCE_2_9
-    return tables
-
-
 def why_not_complete(
     summary: ArchiveSummary,
     version: Version,
@@ -90,7 +73,7 @@ def _why_wrong_version(summary: ArchiveSummary, version: Version) -> str | None:
 
 
 def _why_tables_missing(summary: ArchiveSummary, version: Version) -> str | None:
-    missing = sorted(set(expected_tables(version)) - set(summary.tables))
+    missing = sorted(set(archive_tables(version)) - set(summary.tables))
     if missing:
         return f"it lacks the tables {', '.join(missing)}"
     if not summary.tables["properties"]:

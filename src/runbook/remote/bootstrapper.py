@@ -87,6 +87,11 @@ class Bootstrapper:
         args = commands.make_remove_command(self._access.flags, spec, self._version)
         self._run(f"replica {', '.join(spec.replica_ids)}", args)
 
+    def upgrade(self, existing_replica_id: str) -> None:
+        """Leave every replica in this bootstrapper's version, one after another; what is done already is kept."""
+        args = commands.make_upgrade_command(self._access.flags, existing_replica_id, self._version)
+        self._run(f"replica {existing_replica_id}", args)
+
     def images(self) -> tuple[str, ...]:
         """Return the images that a node needs; the control plane is not asked."""
         log = BootstrapperLog(self.image)

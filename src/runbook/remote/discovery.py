@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 
 from runbook.domain.health import SERVICES, ClusterSeen, Replica
+from runbook.domain.versions import oldest
 from runbook.remote.transport import ContainerSeen, Transport, VolumeSeen
 
 REPLICA_NAME = re.compile(r"^dtr-(?P<kind>[a-z-]+)-(?P<id>[0-9a-f]{12})$")
@@ -16,13 +17,13 @@ VERSION_LABEL = "com.docker.dtr.version"
 def observe(
     transport: Transport,
     addresses: Mapping[str, str],
-    probe: Callable[[str], str | None],
+    probe: Callable[[str, str | None], str | None],
     members: Callable[[str], Mapping[str, str]],
 ) -> ClusterSeen:
     """Return the registry as it is now.
 
-    `addresses` maps registry nodes to their addresses, `probe` says why the replica at an address is not
-    healthy (None if it is), `members` asks the replica at an address for the ids of all members and their nodes.
+    `addresses` maps registry nodes to their addresses, `probe` says why the replica of a version at an
+    address is not healthy (None if it is), `members` asks the replica at an address for the ids of all members and their nodes.
     A member that was found nowhere is probed where the registry says that it is.
     """
     with ThreadPoolExecutor(max_workers=2) as pool:
@@ -45,14 +46,14 @@ def observe(
         if member not in found
         and node in addresses
         and node in unreachable
-        and probe(addresses[node]) is None
+        and probe(addresses[node], None) is None
     )
     bootstrappers = {c.node: c.state for c in containers.seen if c.name == PHASE2}
     return ClusterSeen(probed, unreachable, tuple(places), places, answering, bootstrappers)
 
 
 def _why_not_healthy(
-    replica: Replica, addresses: Mapping[str, str], probe: Callable[[str], str | None]
+    replica: Replica, addresses: Mapping[str, str], probe: Callable[[str, str | None], str | None]
 ) -> str | None:
     if not replica.services:
         return "only volumes are left of it"
@@ -61,23 +62,25 @@ def _why_not_healthy(
         return f"not running: {', '.join(stopped)}"
     if replica.node not in addresses:
         return f"{replica.node} is not a registry node of the cluster file"
-    return probe(addresses[replica.node])
+    return probe(addresses[replica.node], replica.version)
 
 
 def _group(containers: Iterable[ContainerSeen], volumes: Iterable[VolumeSeen]) -> list[Replica]:
     services: dict[tuple[str, str], dict[str, str]] = defaultdict(dict)
-    versions: dict[tuple[str, str], str] = {}
+    versions: dict[tuple[str, str], list[str]] = defaultdict(list)
     kept: dict[tuple[str, str], list[str]] = defaultdict(list)
     for container in containers:
         if match := REPLICA_NAME.match(container.name):
             key = match["id"], container.node
             services[key][match["kind"]] = container.state
             if version := container.labels.get(VERSION_LABEL):
-                versions[key] = version
+                versions[key].append(version)
     for volume in volumes:
         if match := REPLICA_NAME.match(volume.name):
             kept[match["id"], volume.node].append(volume.name)
     return [
-        Replica(key[0], key[1], versions.get(key), services.get(key, {}), tuple(sorted(kept.get(key, ()))))
+        Replica(
+            key[0], key[1], oldest(versions[key]), services.get(key, {}), tuple(sorted(kept.get(key, ())))
+        )
         for key in sorted({*services, *kept})
     ]

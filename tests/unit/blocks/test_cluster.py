@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 import yaml
 
-from blocks.cluster import RegistryCluster, load_cluster
+from blocks.cluster import RegistryCluster, in_version, load_cluster
 from runbook.domain.errors import InvalidConfigError
+from runbook.domain.versions import image_repository, is_covered, parse_version
 from runbook.remote.encryption import generate_identity
 
 EXAMPLES = Path(__file__).parents[3] / "deployments" / "examples"
@@ -33,6 +34,10 @@ BAD_HOST_KEYS = (
 @pytest.mark.parametrize("example", sorted(EXAMPLES.glob("*.yaml")), ids=lambda path: path.name)
 def test_every_example_is_a_valid_cluster_file(example: Path) -> None:
     settings = RegistryCluster.from_file(example).settings
+    version = parse_version(settings.registry.version)
+    assert is_covered(version)
+    assert settings.registry.image == image_repository(version)
+    assert f"-{version.major}.{version.minor}-" in example.name
     assert len(settings.registry_nodes) >= settings.replicas == 3
 
 
@@ -234,3 +239,19 @@ def test_a_secret_that_stands_in_the_file_by_mistake_is_in_no_traceback(tmp_path
     with pytest.raises(InvalidConfigError, match="a secret itself never stands here") as invalid:
         RegistryCluster.from_file(path)
     assert "hunter2" not in "".join(traceback.format_exception(invalid.value))
+
+
+def test_the_same_cluster_in_another_version_and_what_is_none_is_refused() -> None:
+    settings = RegistryCluster.from_file(EXAMPLES / "msr-2.9-mke.yaml").settings
+    assert in_version(settings, None) is settings
+    newer = in_version(settings, "2.10.4")
+    assert (newer.registry.version, newer.registry.image) == ("2.10.4", settings.registry.image)
+    assert settings.registry.version == "2.9.29"
+    with pytest.raises(InvalidConfigError, match=r"'latest' is not a version like 2\.10\.4"):
+        in_version(settings, "latest")
+
+
+def test_the_way_back_may_be_a_day_old_unless_the_cluster_file_says_otherwise(tmp_path: Path) -> None:
+    assert RegistryCluster.from_file(EXAMPLES / "dtr-2.4-ucp.yaml").settings.upgrade.max_point_age_hours == 24
+    changed = change(tmp_path, lambda document: document.update(upgrade={"max_point_age_hours": 2}))
+    assert RegistryCluster.from_file(changed).settings.upgrade.max_point_age.total_seconds() == 7200

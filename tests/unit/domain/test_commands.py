@@ -17,6 +17,7 @@ from runbook.domain.commands import (
     make_join_command,
     make_remove_command,
     make_restore_command,
+    make_upgrade_command,
 )
 from runbook.domain.errors import RefusedError
 from runbook.domain.install_options import ProxyFlags, TlsFlags, spellings
@@ -121,3 +122,10 @@ def test_remove_takes_several_and_may_be_forced() -> None:
 
 def test_images_asks_no_control_plane() -> None:
     assert make_images_command() == ("images",)
+
+
+def test_an_upgrade_names_the_replica_that_it_works_through_and_no_secret() -> None:
+    assert make_upgrade_command(ACCESS, A, NEW)[0] == "upgrade"
+    assert make_upgrade_command(ACCESS, A, NEW)[-2:] == ("--existing-replica-id", A)
+    assert "--nocolor" in make_upgrade_command(ACCESS, A, NEW)
+    assert "--nocolor" not in make_upgrade_command(ACCESS, A, OLD)

@@ -2,8 +2,8 @@ from dataclasses import replace
 
 import pytest
 
-from runbook.domain.metadata import ArchiveSummary, SizeBand, expected_tables, why_not_complete
-from runbook.domain.versions import Version
+from runbook.domain.metadata import ArchiveSummary, SizeBand, why_not_complete
+from runbook.domain.versions import Version, archive_tables
 
 VERSION = Version(2, 9, 29)
 MEBIBYTE = 1024 * 1024
@@ -13,7 +13,7 @@ WHOLE = ArchiveSummary(
     bytes_plain=10 * MEBIBYTE,
     bytes_stored=1,
     root="dtr-backup-v2.9.29-online",
-    tables=dict.fromkeys(expected_tables(VERSION), 1),
+    tables=dict.fromkeys(archive_tables(VERSION), 1),
     ended_properly=True,
 )
 
@@ -45,16 +45,16 @@ def test_each_fault_is_named(change: dict[str, object], reason: str) -> None:
     assert (why_not_complete(replace(WHOLE, **change), VERSION) or "").startswith(reason)
 
 
-@pytest.mark.parametrize("table", expected_tables(VERSION))
+@pytest.mark.parametrize("table", archive_tables(VERSION))
 def test_each_expected_table_is_missed(table: str) -> None:
     tables = {name: 1 for name in WHOLE.tables if name != table}
     assert why_not_complete(replace(WHOLE, tables=tables), VERSION) == f"it lacks the tables {table}"
 
 
 def test_older_versions_have_fewer_tables() -> None:
-    assert "blobs" not in expected_tables(Version(2, 5, 3))
-    assert "blobs" in expected_tables(Version(2, 6, 0))
-    assert "private_keys" not in expected_tables(Version(2, 8, 9))
+    assert "blobs" not in archive_tables(Version(2, 5, 3))
+    assert "blobs" in archive_tables(Version(2, 6, 0))
+    assert "private_keys" not in archive_tables(Version(2, 8, 9))
 
 
 @pytest.mark.parametrize(

@@ -104,19 +104,20 @@ def row_of(kept: Kept) -> str:
 
 def test_the_list_shows_size_references_and_when_a_point_was_last_verified_and_how(kept: Kept) -> None:
     listed = kept.points("list").stdout.split()
-    assert [w for w in listed if w.isalpha()][:8] == [
+    assert [w for w in listed if w.isalpha()][:9] == [
         "point",
         "age",
         "state",
+        "version",
         "last",
         "verified",
         "tags",
         "references",
         "blobs",
     ]
-    assert "verified   when it was taken   1 " in row_of(kept)
+    assert "verified   2.9.29    when it was taken   1 " in row_of(kept)
     kept.points("verify", "--full")
-    assert "verified   full, 0:00:0" in row_of(kept)
+    assert "2.9.29    full, 0:00:0" in row_of(kept)
 
 
 @pytest.mark.parametrize("arguments", [[], ["--mode", "quick"]], ids=["newest", "quick"])

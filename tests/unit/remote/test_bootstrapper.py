@@ -193,3 +193,11 @@ def test_what_an_install_is_told_in_secret_is_in_the_environment_and_in_no_line(
         vendor.bootstrapper.install(InstallSpec("dtr1", "https://lb"), {"DTR_KEY": SecretStr(key)})
     assert "Zm9vYmFy" not in caplog.text
     assert not any("BEGIN" in word or "Zm9v" in word for word in vendor.transport.runs[0].args)
+
+
+def test_an_upgrade_ends_with_the_vendors_words_where_it_fails(vendor: Vendor) -> None:
+    vendor.does("log('INFO[0001] Upgrade to 2.10.4 is complete')")
+    vendor.bootstrapper.upgrade(A)
+    vendor.does("log('FATA[0001] 2.9.18 is older than 2.9.29, a downgrade is not supported')")
+    with pytest.raises(RefusedError, match="a downgrade is not supported"):
+        vendor.bootstrapper.upgrade(A)

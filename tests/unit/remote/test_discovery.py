@@ -2,7 +2,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from runbook.domain.health import SERVICES
-from runbook.remote.discovery import observe
+from runbook.remote.discovery import VERSION_LABEL, observe
 from runbook.remote.transport import ContainerSeen, Observation, VolumeSeen
 from tests.fakes.clusters import IDS
 
@@ -37,7 +37,7 @@ def test_a_member_on_a_silent_node_is_probed_where_the_registry_says_that_it_is(
     seen = observe(
         nodes,  # type: ignore[arg-type]  # no container is started here
         ADDRESSES,
-        lambda address: None if address in answers else "it does not answer",
+        lambda address, _: None if address in answers else "it does not answer",
         lambda _: PLACES,
     )
     assert seen.configured == tuple(PLACES)
@@ -50,6 +50,56 @@ def test_a_member_on_a_silent_node_is_probed_where_the_registry_says_that_it_is(
 
 def test_the_container_of_a_second_phase_is_seen_with_its_state() -> None:
     nodes = Nodes((*REPLICA, container("dtr2", "dtr-phase2", "exited")), {})
-    seen = observe(nodes, ADDRESSES, lambda _: None, lambda _: {IDS[0]: "dtr1"})  # type: ignore[arg-type]
+    seen = observe(nodes, ADDRESSES, lambda *_: None, lambda _: {IDS[0]: "dtr1"})  # type: ignore[arg-type]
     assert seen.bootstrappers == {"dtr2": "exited"}
     assert [r.replica_id for r in seen.replicas] == [IDS[0]]
+
+
+A, B = "aaaaaaaaaaaa", "bbbbbbbbbbbb"
+
+
+class TwoNodes:
+    """Two nodes, each with a replica whose services are of the versions that are given."""
+
+    name = "two nodes"
+
+    def __init__(self, first: list[str], second: list[str]) -> None:
+        self._versions = {("dtr1", A): first, ("dtr2", B): second}
+
+    def containers(self, _prefix: str = "dtr-") -> Observation[ContainerSeen]:
+        seen = tuple(
+            ContainerSeen(node, f"dtr-{service}-{replica}", "running", "dtr", {VERSION_LABEL: version}, None)
+            for (node, replica), versions in self._versions.items()
+            for service, version in zip(SERVICES, versions * len(SERVICES), strict=False)
+        )
+        return Observation(seen, {})
+
+    def volumes(self, _prefix: str = "dtr-") -> Observation[VolumeSeen]:
+        return Observation((), {})
+
+
+def look(first: list[str], second: list[str]) -> dict[str, str | None]:
+    """Return the version of each replica; each is healthy where it is asked as that version is."""
+    asked: dict[str, str | None] = {}
+
+    def probe(address: str, version: str | None) -> str | None:
+        asked[address] = version
+        return None
+
+    seen = observe(
+        TwoNodes(first, second), {"dtr1": "1", "dtr2": "2"}, probe, lambda _: {A: "dtr1", B: "dtr2"}
+    )  # type: ignore[arg-type]
+    assert {r.node: r.version for r in seen.replicas} == {"dtr1": asked["1"], "dtr2": asked["2"]}
+    return asked
+
+
+def test_each_replica_is_probed_as_its_own_version_is() -> None:
+    assert look(["2.5.3"], ["2.4.1"]) == {"1": "2.5.3", "2": "2.4.1"}
+
+
+def test_a_replica_that_is_half_replaced_is_of_the_older_version() -> None:
+    assert look(["2.10.4", "2.9.29"], ["2.9.29", "2.10.4"]) == {"1": "2.9.29", "2": "2.9.29"}
+
+
+def test_a_label_that_is_no_version_is_passed_over() -> None:
+    assert look(["custom"], ["custom", "2.9.29"]) == {"1": None, "2": "2.9.29"}

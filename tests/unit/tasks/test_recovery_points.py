@@ -14,9 +14,8 @@ from blocks.limits import SizeBandSettings
 from runbook.domain.disaster import Unfinished
 from runbook.domain.errors import InvalidConfigError, MismatchError, RefusedError
 from runbook.domain.escrow import EscrowProbe
-from runbook.domain.metadata import expected_tables
 from runbook.domain.verification import Damage, Mode
-from runbook.domain.versions import parse_version
+from runbook.domain.versions import archive_tables, parse_version
 from runbook.remote.encryption import generate_identity, recipient_of
 from runbook.remote.escrow import prove_identity, record_probe
 from runbook.remote.recovery_points import GONE
@@ -35,7 +34,7 @@ def archive_of(version: str = "2.9.29") -> bytes:
     buffer = io.BytesIO()
     root = f"dtr-backup-v{version}-online/rethink"
     with tarfile.open(fileobj=buffer, mode="w") as tar:
-        for table in expected_tables(parse_version(version)):
+        for table in archive_tables(parse_version(version)):
             folder = tarfile.TarInfo(f"{root}/{table}")
             folder.type = tarfile.DIRTYPE
             tar.addfile(folder)

@@ -1,4 +1,5 @@
 import os
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -27,6 +28,7 @@ from tasks.restoration import (
 )
 from tests.fakes.cluster_connection import FakeCluster
 from tests.fakes.clusters import IDS, alive, dead
+from tests.fakes.many_points import add_point
 from tests.fakes.points import LAYER, take_point
 from tests.fakes.stored_images import blob_path, hexadecimal, tree_of
 
@@ -212,3 +214,13 @@ def test_the_bootstrapper_is_told_of_the_share(cluster: FakeCluster, point: Mani
     cluster.settings.storage = StorageSettings(nfs=NFS)
     restore_metadata.fn(cluster, point)
     assert cluster.bootstrapper.storage == StorageChoice(StorageKind.NFS, NFS.url)
+
+
+def test_a_point_of_another_version_is_refused_with_the_image_that_it_needs(cluster: FakeCluster) -> None:
+    add_point(cluster, timedelta(hours=1), b"layer", "2.9.29")
+    cluster.version = Version(2, 10, 4)
+    cluster.settings.registry.image = "registry.example.com/msr/dtr"
+    with pytest.raises(
+        MismatchError, match=r"it is of version 2\.9\.29.*\n.*this one needs mirantis/dtr:2\.9\.29"
+    ):
+        choose_point.fn(cluster, None)

@@ -1,0 +1,27 @@
+"""`runbook upgrade`."""
+
+from typing import Annotated
+
+import typer
+
+from flows.cli_report import show
+from flows.upgrade import upgrade
+
+
+def upgrade_command(
+    cluster: Annotated[
+        str, typer.Option("--cluster", help="Cluster file (*.yaml) or RegistryCluster block.")
+    ],
+    to: Annotated[
+        str | None, typer.Option("--to", help="Wanted version; left out: what the cluster file says.")
+    ] = None,
+    max_point_age_hours: Annotated[
+        float | None,
+        typer.Option(min=0.01, help="Take a way back that is older than the cluster file allows."),
+    ] = None,
+    plan: Annotated[bool, typer.Option("--plan", help="Show what would be done and touch nothing.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="With --plan: print the plan as JSON.")] = False,
+) -> None:
+    """Every replica to the next version, proven, with a way back before it and a new recovery point after it."""
+    done = upgrade(cluster, to=to, max_point_age_hours=max_point_age_hours, plan_only=plan)
+    show(done, as_json=json)
