@@ -23,8 +23,8 @@ def observe(
     """Return the registry as it is now.
 
     `addresses` maps registry nodes to their addresses, `probe` says why the replica of a version at an
-    address is not healthy (None if it is), `members` asks the replica at an address for the ids of all members and their nodes.
-    A member that was found nowhere is probed where the registry says that it is.
+    address is not healthy (None if it is), `members` asks the replica at an address for the ids of all members
+    and their nodes. A member that was found nowhere is probed where the registry says that it is.
     """
     with ThreadPoolExecutor(max_workers=2) as pool:
         looks = pool.submit(transport.containers), pool.submit(transport.volumes)

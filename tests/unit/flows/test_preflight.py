@@ -32,7 +32,6 @@ class NodesHere(FakeCluster):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self.bootstrapper_image = "mirantis/dtr:2.9.29"
         self.ports = ReplicaPorts()  # type: ignore[assignment]
         self.registry_nodes = tuple(NodeSpec(n.name, n.address, n.role) for n in self.settings.registry_nodes)
         self.folder.mkdir()
