@@ -150,6 +150,14 @@ def test_rule_16_what_is_dead_must_be_removed_before_anything_is_made_anew(
     assert before == {each["Id"] for each in bench.containers().values()}
 
 
+def test_rule_24_what_is_left_must_have_a_majority(bench: Bench, standing: Standing) -> None:
+    """DOC of the healthy majority; the stand-in chooses to refuse before any change."""
+    done = bench.boot("remove", *THROUGH_FIRST, "--replica-ids", f"{SECOND},{FOURTH}")
+    assert done.status != 0
+    assert f"would lose its quorum, these replicas are unhealthy too: {THIRD}" in done.last
+    assert standing.replicas() == [FIRST, SECOND, THIRD, FOURTH]
+
+
 def test_rule_24_remove_takes_a_list_a_dead_replica_and_one_that_is_half_removed(
     bench: Bench, standing: Standing
 ) -> None:
