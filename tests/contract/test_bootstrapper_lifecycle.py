@@ -108,10 +108,11 @@ def test_rule_23_a_join_before_the_removal_of_a_dead_replica_can_lose_the_quorum
     bench: Bench, standing: Standing
 ) -> None:
     """DOC: quorum counts the replicas that are configured."""
-    third = f"{standing.nodes[2]}/dtr-rethinkdb-{THIRD}"
-    bench.plane.http.post(f"/containers/{third}/pause").raise_for_status()
+    sick = f"{standing.nodes[2]}/dtr-nginx-{THIRD}"
+    bench.plane.http.delete(f"/containers/{sick}", params={"force": "1"}).raise_for_status()
     done = bench.join(standing.nodes[3], FOURTH, "--unsafe-join")
     assert done.status == 0, done.log
+    assert bench.boot("destroy", "--replica-id", THIRD).status == 0
     second = f"{standing.nodes[1]}/dtr-rethinkdb-{SECOND}"
     bench.plane.http.post(f"/containers/{second}/stop", params={"t": "1"}).raise_for_status()
     try:  # two of three would have been enough, two of four are not
@@ -141,13 +142,20 @@ def test_rule_16_what_is_dead_must_be_removed_before_anything_is_made_anew(
     bench: Bench, standing: Standing
 ) -> None:
     """The stand-in chooses."""
-    assert bench.boot("destroy", "--replica-id", THIRD).status == 0
     before = {each["Id"] for each in bench.containers().values()}
     for command, image in (("reconfigure", IMAGE), ("upgrade", NEXT_IMAGE)):
         done = bench.boot(command, *THROUGH_FIRST, image=image)
         assert done.status != 0
         assert f"Replica {THIRD} is unhealthy" in done.last
     assert before == {each["Id"] for each in bench.containers().values()}
+
+
+def test_rule_24_what_is_left_must_have_a_majority(bench: Bench, standing: Standing) -> None:
+    """DOC of the healthy majority; the stand-in chooses to refuse before any change."""
+    done = bench.boot("remove", *THROUGH_FIRST, "--replica-ids", f"{SECOND},{FOURTH}")
+    assert done.status != 0
+    assert f"would lose its quorum, these replicas are unhealthy too: {THIRD}" in done.last
+    assert standing.replicas() == [FIRST, SECOND, THIRD, FOURTH]
 
 
 def test_rule_24_remove_takes_a_list_a_dead_replica_and_one_that_is_half_removed(
