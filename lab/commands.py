@@ -52,10 +52,10 @@ def nodes(count: int) -> None:
     if not fewest <= count <= most:
         raise InvalidConfigError("nodes", f"{count} registry nodes asked for", f"choose {fewest} to {most}")
     with _only_one():
-        with open_lab() as lab:
+        with open_lab() as lab, ThreadPoolExecutor(max_workers=len(FURTHER_NODES)) as pool:
             remember(further_nodes=count - fewest)
-            for node in FURTHER_NODES[count - fewest :]:
-                remove_machine(lab.client, lab.topology, node)
+            surplus = FURTHER_NODES[count - fewest :]
+            list(pool.map(lambda node: remove_machine(lab.client, lab.topology, node), surplus))
         _bring_up()
 
 

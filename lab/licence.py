@@ -14,8 +14,8 @@ _ANY_UPLOAD = "/v2/admin/any/blobs/uploads/"
 def take_away(topology: Topology) -> None:
     """Leave neither the control plane nor a registry that is there with a licence."""
     control_plane.switch(topology, _SWITCH, on=True)
-    replicas.switch(topology, "put", _SWITCH, "1")
-    _wait(topology, licensed=False)
+    if replicas.switch(topology, "put", _SWITCH, "1"):
+        _wait(topology, licensed=False)
 
 
 def give(topology: Topology) -> None:
@@ -23,7 +23,7 @@ def give(topology: Topology) -> None:
     control_plane.switch(topology, _SWITCH, on=False)
     if replicas.switch(topology, "del", _SWITCH):
         replicas.ask_database(topology, "del", _ROW)
-    _wait(topology, licensed=True)
+        _wait(topology, licensed=True)
 
 
 def _wait(topology: Topology, *, licensed: bool) -> None:

@@ -40,6 +40,7 @@ def resume_forgotten(api_url: str, notes: Path = RUN) -> None:
             ]
             _switch(api_url, paused, on=True)
             note.unlink()
+            _lock_of(note).unlink()
 
 
 @contextmanager
