@@ -71,14 +71,16 @@ def sshd_site(folder: Path, options: str = "") -> Iterator[SshdSite]:
 
 
 @contextmanager
-def site_of_operator(folder: Path, sudoers: str = "", bashrc: str = "") -> Iterator[SshdSite]:
+def site_of_operator(
+    folder: Path, sudoers: str = "", bashrc: str = "", shell: str = "/bin/bash"
+) -> Iterator[SshdSite]:
     """Yield an sshd on a machine with a login that is not root; no file of this machine itself is changed."""
     ensure_program("sudo", "sudo")
     home = folder / "home"
     home.mkdir()
     (home / ".bashrc").write_text(bashrc)
     (folder / "bin").mkdir()
-    entry = f"{OPERATOR}:x:4711:65534::{_SEEN_AS}/home:/bin/bash\n"
+    entry = f"{OPERATOR}:x:4711:65534::{_SEEN_AS}/home:{shell}\n"
     (folder / "passwd").write_text(Path("/etc/passwd").read_text() + entry)
     (folder / "shadow").write_text(Path("/etc/shadow").read_text() + f"{OPERATOR}:*:19000:0:99999:7:::\n")
     (folder / "sudoers").write_text(

@@ -1,33 +1,31 @@
-"""SSH against the sshd of a node."""
+"""SSH against OpenSSH's own sshd."""
 
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
 from runbook.domain.errors import RefusedError, UnreachableError
 from runbook.remote.ssh import SshConnection, SshPool, SshTarget
 from runbook.remote.waiting import wait_until
-from tests.lab_cluster import LabCluster
+from tests.integration.real_sshd import real_sshd, site_of_operator
 
-pytestmark = pytest.mark.integration
 AWKWARD = ("a b", "it's", "two\nlines", "$HOME", "`id`", "!!", '"', "\\", "*", "é", "")
 
 
 @pytest.fixture(scope="module")
-def target(lab_cluster: LabCluster) -> SshTarget:
-    return lab_cluster.ssh_target(lab_cluster.settings.managers[0].name)
+def target(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SshTarget]:
+    with real_sshd(tmp_path_factory.mktemp("sshd")) as target:
+        yield target
 
 
 @pytest.fixture
 def connection(target: SshTarget) -> Iterator[SshConnection]:
     with SshConnection(target) as connection:
-        connection.run(("mkdir", "-p", "/tmp/runbook-test"))
         yield connection
-        connection.run(("rm", "-rf", "/tmp/runbook-test"))
 
 
 def test_every_argument_arrives_as_it_is(connection: SshConnection) -> None:
@@ -36,14 +34,10 @@ def test_every_argument_arrives_as_it_is(connection: SshConnection) -> None:
     assert done.stderr == b""
 
 
-def test_the_login_shell_does_not_matter(connection: SshConnection, target: SshTarget) -> None:
-    shell = connection.run(("sh", "-c", "getent passwd root | cut -d: -f7")).stdout.decode().strip()
-    connection.run(("usermod", "-s", "/bin/dash", "root"))
-    try:
-        with SshConnection(target) as other:
-            done = other.run(("printf", "%s|", *AWKWARD))
-    finally:
-        connection.run(("usermod", "-s", shell, "root"))
+@pytest.mark.parametrize("shell", ["/bin/sh", "/bin/bash"])
+def test_the_login_shell_does_not_matter(tmp_path: Path, shell: str) -> None:
+    with site_of_operator(tmp_path, shell=shell) as site, SshConnection(site.target) as other:
+        done = other.run(("printf", "%s|", *AWKWARD))
     assert done.stdout.decode() == "".join(f"{argument}|" for argument in AWKWARD)
 
 
@@ -96,48 +90,30 @@ def why_running(connection: SshConnection, pattern: str) -> str | None:
     return f"{pattern} still runs: {found}" if found else None
 
 
-def test_a_file_is_put_whole_with_its_mode(connection: SshConnection) -> None:
-    path, content = "/tmp/runbook-test/a file", bytes(range(256)) * 4096
-    connection.put_file(path, b"old", 0o600)
-    connection.put_file(path, content, 0o640)
-    assert connection.run(("cat", path)).stdout == content
-    assert connection.run(("stat", "-c", "%a", path)).stdout == b"640\n"
-    assert connection.run(("ls", "/tmp/runbook-test")).stdout == b"a file\n"
+def test_a_file_is_put_whole_with_its_mode(connection: SshConnection, tmp_path: Path) -> None:
+    file, content = tmp_path / "a file", bytes(range(256)) * 4096
+    connection.put_file(str(file), b"old", 0o600)
+    connection.put_file(str(file), content, 0o640)
+    assert file.read_bytes() == content
+    assert file.stat().st_mode & 0o777 == 0o640
+    assert list(tmp_path.iterdir()) == [file]
 
 
 def test_a_file_of_which_a_part_arrives_changes_nothing(
-    connection: SshConnection, monkeypatch: pytest.MonkeyPatch
+    connection: SshConnection, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    connection.put_file("/tmp/runbook-test/file", b"old", 0o600)
+    file = tmp_path / "file"
+    connection.put_file(str(file), b"old", 0o600)
     monkeypatch.setattr("runbook.remote.ssh._feed", lambda command, data: command.close_stdin())
     with pytest.raises(RefusedError, match="only part of the file arrived"):
-        connection.put_file("/tmp/runbook-test/file", b"new content", 0o600)
-    monkeypatch.undo()
-    assert connection.run(("cat", "/tmp/runbook-test/file")).stdout == b"old"
-    assert connection.run(("ls", "/tmp/runbook-test")).stdout == b"file\n"
+        connection.put_file(str(file), b"new content", 0o600)
+    assert file.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [file]
 
 
-def test_a_folder_that_is_not_there_is_refused(connection: SshConnection) -> None:
+def test_a_folder_that_is_not_there_is_refused(connection: SshConnection, tmp_path: Path) -> None:
     with pytest.raises(RefusedError, match="could not be written"):
-        connection.put_file("/tmp/runbook-test/none/file", b"x", 0o600)
-
-
-def test_a_dead_connection_is_noticed_long_before_tcp_would(
-    connection: SshConnection, target: SshTarget
-) -> None:
-    with SshConnection(target) as doomed:
-        client, port = doomed.run(("sh", "-c", "echo $SSH_CONNECTION")).stdout.decode().split()[:2]
-        rule = ("INPUT", "-p", "tcp", "-s", client, "--sport", port, "-j", "DROP")
-        with doomed.start(("sh", "-c", "echo up; sleep 76543"), on_stderr=print) as command:
-            assert command.stdout.readline() == b"up\n"
-            connection.run(("iptables", "-I", *rule))
-            began = time.monotonic()
-            try:
-                with pytest.raises(UnreachableError, match="connection was lost"):
-                    command.wait()
-            finally:
-                connection.run(("iptables", "-D", *rule))
-            assert time.monotonic() - began < 60  # 12 by design; TCP alone needs many minutes
+        connection.put_file(f"{tmp_path}/none/file", b"x", 0o600)
 
 
 def test_a_pool_replaces_a_dead_connection(target: SshTarget) -> None:

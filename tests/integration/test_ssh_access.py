@@ -72,6 +72,17 @@ def test_an_agents_keys_are_tried_in_turn(
         assert login(replace(site.target, private_key=None)) == b"root\n"
 
 
+def test_an_agents_certificate_opens_too(
+    site: SshdSite, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pair = KeyPair()
+    text = ssh_credentials.certificate(site.folder / "authority", pair.public, "root")
+    (tmp_path / "held-0-cert.pub").write_text(text)  # where `ssh-add` looks for it
+    with ssh_credentials.agent(tmp_path, pair.private) as socket:
+        monkeypatch.setenv("SSH_AUTH_SOCK", socket)
+        assert login(replace(site.target, private_key=None)) == b"root\n"
+
+
 def test_an_agent_that_opens_nothing_is_told_from_one_that_is_not_there(
     site: SshdSite, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,3 +1,4 @@
+import re
 from pathlib import Path
 from typing import Any
 
@@ -6,10 +7,12 @@ import yaml
 
 from blocks.cluster import RegistryCluster
 from blocks.settings import ClusterSettings
+from blocks.ssh_access import SshAccess
 from runbook.domain.errors import InvalidConfigError
 from runbook.remote.ssh import SshTarget
 
 EXAMPLE = Path(__file__).parents[3] / "deployments" / "examples" / "msr-2.9-mke.yaml"
+PAGE = Path(__file__).parents[3] / "docs" / "ssh.md"
 HOST_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIDV3o0hdmXJWfM/gfhcRvtoSwk7zXoG5MULjEHl159En"
 JUMP = {"address": "192.0.2.1", "port": 2222, "user": "hop", "host_key": HOST_KEY}
 
@@ -93,3 +96,9 @@ def test_all_that_is_wrong_about_the_way_in_is_named_at_once(tmp_path: Path) -> 
 def test_there_is_one_way_in(tmp_path: Path, ssh: dict[str, Any], words: str) -> None:
     with pytest.raises(InvalidConfigError, match=words):
         settings(tmp_path, ssh)
+
+
+def test_what_the_page_about_ssh_shows_is_valid() -> None:
+    shown = re.findall(r"^```yaml\n(.*?)^```$", PAGE.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+    accesses = [SshAccess.model_validate(yaml.safe_load(block)["ssh"]) for block in shown]
+    assert [access.sudo for access in accesses] == [False, False, False, True, False]
