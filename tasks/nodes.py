@@ -16,7 +16,6 @@ from runbook.domain.vendor_rules import judge_nodes_together
 from runbook.remote.node_probe import probe_node
 from tasks.policy import step
 
-
 _HTTP = 80
 
 
