@@ -13,9 +13,10 @@ from runbook.domain.findings import Finding, from_error
 from runbook.domain.node_facts import NodeFacts, judge_node
 from runbook.domain.topology import NodeRole
 from runbook.domain.vendor_rules import judge_nodes_together
-from runbook.remote.haproxy import HTTP_PORT
 from runbook.remote.node_probe import probe_node
 from tasks.policy import step
+
+_HTTP = 80
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,7 @@ def _judge(cluster: ClusterConnection, node: NodeSettings, facts: NodeFacts) -> 
 
 
 def _ports(cluster: ClusterConnection) -> Collection[int]:
-    return {cluster.ports.http or HTTP_PORT, cluster.ports.https or HTTPS}
+    return {cluster.ports.http or _HTTP, cluster.ports.https or HTTPS}
 
 
 @step("check nodes together")

@@ -34,12 +34,10 @@ def wanted_paths(cluster: ClusterConnection, addresses: Mapping[str, str]) -> Ma
     settings = cluster.settings
     nodes = [NodeSpec(n.name, addresses[n.name], n.role) for n in settings.nodes if n.name in addresses]
     registry = [node for node in nodes if node.role is NodeRole.REGISTRY]
-    balancer = settings.load_balancer.haproxy.name
     port = settings.registry.https_port
-    paths = [
-        *paths_between(nodes, replica_port=port),
-        *paths_of_balancer(balancer, registry, replica_port=port),
-    ]
+    paths = list(paths_between(nodes, replica_port=port))
+    if haproxy := settings.load_balancer.haproxy:  # another kind is no machine that could try
+        paths += paths_of_balancer(haproxy.name, registry, replica_port=port)
     paths += paths_to(_server("control plane", settings.control_plane.url, "control plane"), nodes)
     if storage := _storage(cluster):
         paths += paths_to(storage, registry)
