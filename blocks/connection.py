@@ -45,6 +45,9 @@ class ClusterConnection:
         volume = settings.storage.volume  # a replica stands where its images are
         nodes = sorted(settings.registry_nodes, key=lambda n: volume is None or n.name != volume.node)
         self.registry_nodes = tuple(NodeSpec(n.name, n.address, n.role) for n in nodes)
+        self._registered_ca: str | None = (
+            None  # asked for until there is one: every look at the replicas needs it
+        )
         self._vaults: dict[Role, Vault] = {}
         self._ssh = SshPool()
         self._closers: list[Callable[[], None]] = [self._ssh.close]
@@ -147,7 +150,8 @@ class ClusterConnection:
         if registry.ca_file is None and registry.tls and registry.tls.ca_file:
             return registry.tls.ca_pem()
         if registry.ca_file is None:
-            return self.control_plane.registry_ca(registry.host)
+            self._registered_ca = self._registered_ca or self.control_plane.registry_ca(registry.host)
+            return self._registered_ca
         try:
             return Path(registry.ca_file).read_text(encoding="utf-8")
         except OSError as exc:

@@ -1,4 +1,4 @@
-"""What remove, repair and replace share: decide, show, carry out, and set the pool last in any case."""
+"""What remove, repair and replace share: decide, show, carry out."""
 
 from typing import Any
 
@@ -9,7 +9,6 @@ from flows.run import After, Run
 from runbook.domain.changes import Changes
 from runbook.domain.plans import Plan
 from runbook.domain.report import Report
-from tasks.load_balancer import ensure_pool
 
 
 def change(
@@ -23,6 +22,5 @@ def change(
     with run.lock():
         planned = run.step(choose, *args, after=checked)
         changes = planned.result()
-        done = carry_out(run, changes, len(changes.keep) + len(changes.joins), after=[planned])
-        run.report.did.append(run.step(ensure_pool, after=done).result())
+        carry_out(run, changes, len(changes.keep) + len(changes.joins), after=[planned])
     return run.report

@@ -31,6 +31,10 @@ def carry_out(run: Run, changes: Changes, wanted: int, after: After) -> After:
         last = [pool]
     for removal in changes.retired:
         last = _remove(run, removal, removal.node, last)
+    if not changes.pooled:
+        pool = run.step(ensure_pool, after=last)
+        run.report.did.append(pool.result())
+        last = [pool]
     counted = run.step(verify_replicas, wanted, after=last)
     seen = counted.result()
     run.report.notes.append(seen.summary())

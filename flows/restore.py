@@ -62,9 +62,7 @@ def restore(
             proven = _first_replica(run, seen)
             run.report.notes.append(_reached(run, seen.loss.result()))
             grown = grow(run, run.cluster.settings.replicas, after=[proven])
-            balanced = run.step(ensure_pool, after=grown)
-            run.report.did.append(balanced.result())
-            take_recovery_point(run, after=[balanced])
+            take_recovery_point(run, after=grown)
     return run.report
 
 

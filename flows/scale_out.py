@@ -7,7 +7,6 @@ from flows.preflight import preflight
 from flows.run import Run
 from runbook.domain.plans import Plan
 from runbook.domain.report import Report
-from tasks.load_balancer import ensure_pool
 from tasks.replicas import choose_joins
 
 
@@ -25,7 +24,5 @@ def scale_out(cluster: str, replicas: int | None = None, plan_only: bool = False
             run.report.plan = Plan("scale-out", run.cluster.name, changes.steps)
             return run.report.planned()
         with run.lock():
-            grown = grow(run, wanted, after=checked)
-            pool = run.step(ensure_pool, after=grown)
-            run.report.did.append(pool.result())
+            grow(run, wanted, after=checked)
     return run.report

@@ -117,10 +117,13 @@ def _carry_out(cluster: ClusterConnection, seen: ClusterSeen, joining: Joining) 
     joined = cluster.bootstrapper.join(JoinSpec(node, existing, ports=cluster.ports))
     for warning in joined.warnings:
         get_run_logger().warning("%s: %s", node, warning)
-    said = f"replica {joined.replica_id}, number {joined.replica_count or len(seen.members) + 1}"
-    get_run_logger().info("%s: %s", node, said)
+    number = joined.replica_count or len(seen.members) + 1
+    get_run_logger().info("%s: replica %s is number %s", node, joined.replica_id, number)
     _wait_until_healthy(cluster, (joined.replica_id, *seen.members))
-    return (*(gone.step for gone in left), Step(Action.JOIN, node, said, joining.why))
+    return (
+        *(gone.step for gone in left),
+        Step(Action.JOIN, node, f"replica {joined.replica_id}", f"number {number}; {joining.why}"),
+    )
 
 
 def _why_not_counted(seen: ClusterSeen, wanted: int) -> str | None:

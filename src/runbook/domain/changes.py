@@ -58,6 +58,11 @@ class Changes:
             *(step for change in going_and_coming for step in change.steps),
         )
 
+    @property
+    def pooled(self) -> bool:
+        """True if carrying this out leaves the pool as it shall be; without changes nobody has looked at it."""
+        return bool(self.dead or self.joins or self.retired)
+
     def after_clearing(self, left: tuple[Leftover, ...]) -> "Changes":
         """Return these changes with what is cleared away first."""
         joins = (replace(j, left=tuple(one for one in j.left if one not in left)) for j in self.joins)

@@ -30,16 +30,20 @@ def _judge_count(seen: ClusterSeen, wanted: int) -> Finding | None:
     if count == wanted:
         return None
     even = ", an even number, which tolerates no more failures than one less" if count % 2 == 0 else ""
-    return Finding(
-        Level.WARNING, "registry", f"{count} of {wanted} replicas{even}", "run `runbook scale-out`"
-    )
+    way = "run `runbook scale-out`" if count < wanted else f"run `runbook remove --replicas {wanted}`"
+    return Finding(Level.WARNING, "registry", f"{count} of {wanted} replicas{even}", way)
 
 
 def _judge_health(replica: Replica) -> Finding | None:
     if replica.healthy:
         return None
     what = f"replica {replica.replica_id}: {replica.why_not_healthy}"
-    return Finding(Level.WARNING, replica.node, what, "run `runbook restore --plan`; it names the remedy")
+    return Finding(
+        Level.WARNING,
+        replica.node,
+        what,
+        "run `runbook repair --plan`; `runbook restore --plan` if most are dead",
+    )
 
 
 def _judge_version(replica: Replica, version: str) -> Finding | None:

@@ -87,7 +87,7 @@ def refuse_heavier_than_needed(decision: Decision, force_reason: str | None = No
     remedies = {
         Branch.NOTHING: "nothing is to be restored; see `runbook check`, then `runbook scale-out` and "
         "`runbook backup` if a restore was cut short",
-        Branch.REPLACE: "remove the dead replica with the vendor's `remove`, then `runbook scale-out`",
+        Branch.REPLACE: "run `runbook repair`: it removes the dead replica, then joins one anew",
         Branch.EMERGENCY_REPAIR: "run the vendor's `emergency-repair`, then `runbook scale-out`",
     }
     if decision.branch is Branch.RESTORE or force_reason:

@@ -43,8 +43,7 @@ def changed(flow: str, task: Any, *args: Any) -> Act:
 def grown(wanted: int) -> Act:
     def act(cluster: MemberCluster) -> DirectRun:
         run = DirectRun("scale-out", cluster)
-        pool = grow(cast("Any", run), wanted)
-        run.report.did.append(run.step(ensure_pool, after=pool).result())
+        grow(cast("Any", run), wanted)
         return run
 
     return act
@@ -207,3 +206,21 @@ def test_a_node_that_comes_back_with_a_removed_replica_is_cleaned_before_it_is_u
     grown(5)(cluster)
     assert_whole(cluster, {f"dtr{n}" for n in range(1, 6)})
     assert cluster.bootstrapper.destroyed == [IDS[1]]
+
+
+def test_the_id_and_the_number_of_a_new_replica_are_in_the_report(tmp_path: Path) -> None:
+    cluster, act, _ = world(tmp_path, "scale-out 1 to 3")
+    joined = [str(step) for step in act(cluster).report.did if step.action is Action.JOIN]
+    assert joined == [
+        "dtr2: join replica 000000000001 (number 2; all of 1 are healthy)",
+        "dtr3: join replica 000000000002 (number 3; all of 2 are healthy)",
+    ]
+
+
+def test_a_run_that_leaves_an_even_number_as_it_was_warns_of_it(tmp_path: Path) -> None:
+    cluster = member_cluster(tmp_path, *THREE, alive(4))
+    run = changed("remove", choose_shrink, None, ("dtr5",))(cluster)
+    assert run.report.notes == [
+        "4 replicas, 4 healthy",
+        "4 replicas, an even number, outlive no more failures than 3",
+    ]
