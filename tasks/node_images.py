@@ -40,7 +40,7 @@ def plan_images(cluster: ClusterConnection, version: str) -> tuple[Step, ...]:
     """Return what `ensure_images` would do; the list of images is asked for where the bootstrapper is there."""
     work = Distribution(cluster, version)
     first = work.everywhere(work.first(), work.decide)
-    asked = any(s.action is Action.KEEP for s in first if s.where in work.managers)
+    asked = all(s.action is Action.KEEP for s in first if s.where in work.managers)
     return _said(work.merged(first, work.everywhere(work.rest(), work.decide) if asked else ()))
 
 
@@ -54,7 +54,7 @@ class Distribution:
         self._archive = Path(self._settings.archive) if self._settings.archive else None
         found = read_ids(self._archive) if self._archive else {}
         self._known: IdsByName = {name: ids for name, ids in found.items() if name.endswith(f":{version}")}
-        self.managers = {node.name for node in cluster.settings.nodes if node.role is NodeRole.MANAGER}
+        self.managers = [node.name for node in cluster.settings.nodes if node.role is NodeRole.MANAGER]
         self._registry = [node.name for node in cluster.settings.nodes if node.role is NodeRole.REGISTRY]
 
     def first(self) -> Wanted:

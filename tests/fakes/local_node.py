@@ -29,8 +29,8 @@ case "$1 $2" in
     sed -n 's/.*"Config":"\([0-9a-f]*\)\.json","RepoTags":\["\([^"]*\)"\].*/\2 sha256:\1/p' >>"$NODE/images" ;;
   "login --username") IFS= read -r password; echo "$3:$password@$5" >>"$NODE/logins"; : >"$DOCKER_CONFIG/config.json" ;;
   "logout "*) echo "out of $2" >>"$NODE/logins" ;;
-  "pull --quiet") grep -Fxq "$3" "$NODE/pullable" || { echo "not found: manifest unknown: $3" >&2; exit 1; }
-    echo "$3 sha256:pulled" >>"$NODE/images" ;;
+  "pull "*) grep -Fxq "$2" "$NODE/pullable" || { echo "not found: manifest unknown: $2" >&2; exit 1; }
+    echo "$2 sha256:pulled" >>"$NODE/images" ;;
   "tag "*) sed -n "s|^$2 |$3 |p" "$NODE/images" >"$NODE/new"; cat "$NODE/new" >>"$NODE/images" ;;
   "rmi --no-prune") sed -i "\\|^$3 |d" "$NODE/images" ;;
   *) echo "docker $*: not known here" >&2; exit 2 ;;

@@ -45,6 +45,7 @@ class RegistryServer(ThreadingHTTPServer):
         self.settings: dict[str, Any] = {"dtrHost": "registry", "replicaID": "0123456789ab"}
         self.storage: dict[str, Any] = {}
         self.healthy = True
+        self.licensed = True
         self.fails_with: int | None = None  # a status for every request
         self.redirects_blobs = False
         self.tokens: set[str] = set()
@@ -142,8 +143,11 @@ class _Handler(BaseHTTPRequestHandler):
         return self.reply(200, self.server.blobs[digest])
 
     def begin_upload(self, name: str) -> None:
+        if not self.server.licensed:
+            return self.reply(402, b"DTR doesn't have a license")
         if self.may(f"repository:{name}:pull,push"):
             self.reply(202, Location=f"/v2/{name}/blobs/uploads/1?_state=secret")
+        return None
 
     def end_upload(self, name: str) -> None:
         if not self.may(f"repository:{name}:pull,push"):

@@ -32,7 +32,7 @@ if [ -n "$user" ]; then
   docker login --username "$user" --password-stdin "$host" >/dev/null
 fi
 while [ $# -gt 0 ]; do
-  docker pull --quiet "$1" >/dev/null </dev/null
+  docker pull "$1" >/dev/null </dev/null
   [ "$1" = "$2" ] || { docker tag "$1" "$2"; docker rmi --no-prune "$1" >/dev/null; }
   shift 2
 done

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from blocks.image_source import ImageSourceSettings
-from runbook.domain.errors import RefusedError, UnreachableError
+from runbook.domain.errors import MismatchError, RefusedError, UnreachableError
 from runbook.domain.plans import Action
 from tasks.node_images import ensure_images, plan_images
 from tests.fakes.cluster_connection import FakeCluster
@@ -96,6 +96,20 @@ def test_a_node_whose_engine_does_not_answer_is_named(cluster: FakeCluster) -> N
     with pytest.raises(UnreachableError) as silent:
         ensure_images.fn(cluster, VERSION)
     assert (silent.value.where, silent.value.what) == ("msr-2", "down")
+
+
+def test_an_engine_that_says_it_has_loaded_and_has_not_is_noticed(
+    cluster: FakeCluster, tmp_path: Path
+) -> None:
+    archive = tmp_path / "images.tar"
+    write_archive(archive, [DTR, API])
+    cluster.settings.registry.images = ImageSourceSettings(archive=str(archive))
+    docker = node(cluster, "msr-2").folder / "bin" / "docker"
+    docker.write_text(
+        docker.read_text().replace('"load --quiet")', '"load --quiet") cat >/dev/null; exit 0;;\n "")')
+    )
+    with pytest.raises(MismatchError, match="msr-2: after its images were brought there"):
+        ensure_images.fn(cluster, VERSION)
 
 
 def test_a_plan_names_what_each_node_lacks_and_brings_nothing(cluster: FakeCluster) -> None:
