@@ -8,6 +8,7 @@ from typing import Any
 
 from blocks.copies import copies_disagree
 from blocks.external_url import HTTPS, host_and_port
+from blocks.install_agreement import install_disagrees
 from blocks.problems import Path, Problem, path_text
 from runbook.domain.topology import NodeRole, why_not_count
 from runbook.remote.haproxy import HTTP_PORT, STATS_PORT
@@ -34,6 +35,7 @@ def disagreements(document: Mapping[str, Any]) -> Iterator[Problem]:
     yield from _given_twice(nodes, "address")
     yield from _roles(nodes, document.get("replicas"))
     yield from _ports(document)
+    yield from install_disagrees(document)
     yield from copies_disagree(document.get("vault"))
     yield from _of_buckets(document)
     yield from _storage(nodes, document)

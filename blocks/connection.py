@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import SecretStr
 
-from blocks.external_url import HTTPS
+from blocks.external_url import HTTP, HTTPS
 from blocks.secret_references import resolve
 from blocks.settings import ClusterSettings, TransportKind
 from runbook.domain.access import Role
@@ -57,8 +57,9 @@ class ClusterConnection:
     @property
     def ports(self) -> ReplicaPorts:
         """The ports of each replica, as far as they are not the vendor's."""
-        port = self.settings.registry.https_port
-        return ReplicaPorts(https=None if port == HTTPS else port)
+        registry = self.settings.registry
+        http, https = registry.http_port, registry.https_port
+        return ReplicaPorts(None if http == HTTP else http, None if https == HTTPS else https)
 
     def ssh(self, name: str) -> SshConnection:
         """Return the run's SSH connection to a node or to the load balancer."""
@@ -97,6 +98,11 @@ class ClusterConnection:
         """The vendor's commands, in the version of the cluster file."""
         return Bootstrapper(self.transport, self.bootstrapper_image, self.version, self.control_plane.access)
 
+    def bootstrapper_for(self, version: str) -> Bootstrapper:
+        """Return the vendor's commands in another version, of the same image repository."""
+        image = f"{self.settings.registry.image}:{version}"
+        return Bootstrapper(self.transport, image, parse_version(version), self.control_plane.access)
+
     @cached_property
     def control_plane_image(self) -> str | None:
         """The image that backs up the control plane, None where the cluster file asks for no such backup."""
@@ -129,6 +135,8 @@ class ClusterConnection:
     def registry_ca(self) -> str | None:
         """Return the CA that signed the registry's certificate: the configured one, else the registered one."""
         registry = self.settings.registry
+        if registry.ca_file is None and registry.tls and registry.tls.ca_file:
+            return registry.tls.ca_pem()
         if registry.ca_file is None:
             return self.control_plane.registry_ca(registry.host)
         try:

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator
 
-HTTPS = 443
+HTTP, HTTPS = 80, 443
 _MAX_PORT = 65535
 _URL = re.compile(r"https://(?P<host>[A-Za-z0-9._-]+)(?::(?P<port>[0-9]{1,5}))?")
 

@@ -12,7 +12,7 @@ from runbook.domain.errors import InvalidConfigError
 KINDS = ("env:", "file:", "block:")
 
 
-def _check_reference(text: str, info: ValidationInfo) -> str:
+def check_reference(text: str, info: ValidationInfo) -> str:
     """Return the reference with its file path made absolute against the cluster file's folder."""
     if not text.startswith(KINDS):
         raise ValueError("must be env:NAME, file:PATH or block:NAME; a secret itself never stands here")
@@ -22,7 +22,7 @@ def _check_reference(text: str, info: ValidationInfo) -> str:
     return text
 
 
-SecretReference = Annotated[str, AfterValidator(_check_reference)]
+SecretReference = Annotated[str, AfterValidator(check_reference)]
 
 
 def resolve(reference: str) -> SecretStr:

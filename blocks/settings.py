@@ -16,9 +16,12 @@ from pydantic import (
 from blocks.agreement import disagreements
 from blocks.control_plane import ControlPlaneSettings
 from blocks.external_url import ExternalUrl, host_and_port
+from blocks.image_source import ImageSourceSettings
 from blocks.load_balancer import LoadBalancerSettings
 from blocks.paths import FilePath
 from blocks.problems import validated
+from blocks.proxy import ProxySettings
+from blocks.registry_tls import RegistryTlsSettings
 from blocks.ssh_access import NodeSettings, SshAccess
 from blocks.storage import StorageSettings
 from blocks.upgrade import UpgradeSettings
@@ -46,7 +49,15 @@ class RegistrySettings(BaseModel):
         description="CA of the registry, PEM; left out: the CA that the control plane registered",
     )
     overlay_subnet: str | None = Field(default=None, description="Subnet of the overlay network dtr-ol")
+    http_port: int = Field(default=80, ge=1, le=65535, description="HTTP port of each replica")
     https_port: int = Field(default=443, ge=1, le=65535, description="HTTPS port of each replica")
+    tls: RegistryTlsSettings | None = Field(
+        default=None, description="Own certificate; left out: the registry makes one of its own authority"
+    )
+    proxy: ProxySettings | None = None
+    images: ImageSourceSettings | None = Field(
+        default=None, description="Where nodes get the registry's images; left out: from the vendor's names"
+    )
 
     @property
     def host(self) -> str:

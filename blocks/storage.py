@@ -1,7 +1,9 @@
 """Where the registry keeps image data."""
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Annotated, Any, Self
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ModelWrapValidatorHandler, model_validator
 
@@ -17,6 +19,7 @@ from runbook.remote.storage_tree import FolderStorage, TreeStorage
 from runbook.remote.storage_volume import VolumeStorage
 
 KINDS = ("s3", "nfs", "volume")
+NFS_PORT = 2049
 Ssh = Callable[[str], SshConnection]
 
 
@@ -58,6 +61,18 @@ class NfsSettings(BaseModel):
         default=None,
         description="Node that is asked over SSH; left out: the share is mounted on this machine",
     )
+    options: str | None = Field(
+        default=None,
+        pattern=r"^[A-Za-z0-9_=,.:/-]+$",
+        description="Mount options verbatim, such as rw,nfsvers=4; 2.6.0 and later",
+    )
+
+    @property
+    def server(self) -> tuple[str, int]:
+        """Host and port of the share."""
+        host = urlsplit(self.url).hostname or ""
+        found = re.search(r"(?:^|,)port=([0-9]+)", self.options or "")
+        return host, int(found[1]) if found else NFS_PORT
 
     def place(self) -> FilesPlace:
         """Return the share."""
@@ -77,14 +92,19 @@ class VolumeSettings(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     node: Plain = Field(description="Node of the replica; it is asked over SSH")
+    name: str | None = Field(
+        default=None,
+        pattern=r"^(/[A-Za-z0-9_./-]*[A-Za-z0-9_-]|[A-Za-z0-9][A-Za-z0-9_.-]+)$",
+        description="Volume, or absolute folder of the node; left out: the replica's own volume",
+    )
 
     def place(self) -> FilesPlace:
         """Return the node's volume."""
-        return FilesPlace(f"the volume on {self.node}")
+        return FilesPlace(f"{self.node}:{self.name}" if self.name else f"the volume on {self.node}")
 
     def connect(self, ssh: Ssh) -> VolumeStorage:
         """Return the volume of the replica that is on the node."""
-        return VolumeStorage(lambda: ssh(self.node), self.node)
+        return VolumeStorage(lambda: ssh(self.node), self.node, self.name)
 
 
 class StorageSettings(BaseModel):
@@ -110,8 +130,12 @@ class StorageSettings(BaseModel):
 
     @property
     def choice(self) -> StorageChoice:
-        """What the bootstrapper is told: a bucket is set later, and a volume is what it makes by itself."""
-        return StorageChoice(StorageKind.NFS, self.nfs.url) if self.nfs else StorageChoice()
+        """What the bootstrapper is told: a bucket is set later, and a volume without a name it makes by itself."""
+        if self.nfs:
+            return StorageChoice(StorageKind.NFS, self.nfs.url, self.nfs.options)
+        if self.volume and self.volume.name:
+            return StorageChoice(StorageKind.VOLUME, self.volume.name)
+        return StorageChoice()
 
     def described(self) -> dict[str, Any]:
         """Return what a restore must match; no secret."""

@@ -1,16 +1,17 @@
-"""install: the first replica, its storage, the load balancer, and a canary through the external URL."""
+"""install: images, the first replica, its storage, the load balancer, and a canary through the external URL."""
 
 from prefect import flow
 
 from flows.preflight import Checked, preflight
 from flows.run import Run
-from runbook.domain.growth import choose_first_replica
-from runbook.domain.plans import Action, Plan, Step
+from runbook.domain.plans import Plan
 from runbook.domain.report import Report
-from tasks.images import ensure_canary, verify_canary
-from tasks.load_balancer import ensure_pool
-from tasks.replicas import ensure_first_replica, observe_cluster
-from tasks.storage import ensure_storage
+from tasks.images import ensure_canary, plan_canary, verify_canary
+from tasks.load_balancer import ensure_pool, plan_pool
+from tasks.node_images import ensure_images, plan_images
+from tasks.registry_tls import check_registry_tls
+from tasks.replicas import ensure_first_replica, plan_first_replica
+from tasks.storage import ensure_storage, plan_storage, try_storage, verify_stored
 
 
 @flow(name="install", flow_run_name="install {cluster}")
@@ -20,31 +21,30 @@ def install(cluster: str, plan_only: bool = False) -> Report:
     A second run changes nothing. `plan_only` shows what would be done and touches nothing.
     """
     with Run("install", cluster) as run:
-        checked = preflight(run)
         if plan_only:
-            return _plan(run, checked)
+            return _plan(run, preflight(run, also=[check_registry_tls]))
+        checked = preflight(run, also=[check_registry_tls, try_storage])
         with run.lock():
-            first = run.step(ensure_first_replica, after=checked)
+            images = run.step(ensure_images, str(run.cluster.version), after=checked)
+            run.report.did += images.result()
+            first = run.step(ensure_first_replica, after=[images])
+            run.report.did.append(first.result())
             storage = run.step(ensure_storage, after=[first])
+            run.report.did.append(storage.result())
             pool = run.step(ensure_pool, after=[storage])
+            run.report.did.append(pool.result())
             canary = run.step(ensure_canary, after=[pool])
-            run.step(verify_canary, canary)
-            run.report.did += [first.result(), storage.result(), pool.result()]
+            pulled = run.step(verify_canary, canary)
+            run.step(verify_stored, canary, after=[pulled])
     return run.report
 
 
 def _plan(run: Run, checked: Checked) -> Report:
-    """Leave the plan in the report; steps that depend on the first replica are decided when reached."""
-    seen = run.step(observe_cluster, after=checked).result()
-    first = choose_first_replica(seen, run.cluster.registry_nodes, str(run.cluster.version))
-    keep = first.action is Action.KEEP
-    settings = run.cluster.settings
-    reason = "decided when the replica is there" if not keep else "compared with what is there when run"
-    steps = (
-        first,
-        Step(Action.CONFIGURE, "storage", str(settings.storage.used.place()), reason),
-        Step(Action.CONFIGURE, settings.load_balancer.haproxy.name, "pool of all replicas", reason),
-        Step(Action.VERIFY, settings.registry.external_url, "canary pushed and pulled", "it proves the path"),
-    )
+    """Leave the plan in the report; each step is what its task would do if it looked now."""
+    images = run.step(plan_images, str(run.cluster.version), after=checked)
+    rest = [
+        run.step(task, after=[images]) for task in (plan_first_replica, plan_storage, plan_pool, plan_canary)
+    ]
+    steps = (*images.result(), *(planned.result() for planned in rest))
     run.report.plan = Plan("install", run.cluster.name, steps)
     return run.report.planned()

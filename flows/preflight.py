@@ -4,6 +4,7 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
+from prefect import Task
 from prefect.futures import PrefectFuture
 
 from blocks.connection import ClusterConnection
@@ -24,14 +25,20 @@ from tasks.version_images import check_older_images
 Checked = list[PrefectFuture[None]]
 
 
-def preflight(run: Run, *, losable: bool = False, only_reads: bool = False) -> Checked:
+def preflight(
+    run: Run,
+    *,
+    losable: bool = False,
+    only_reads: bool = False,
+    also: Sequence[Task[[ClusterConnection], tuple[Finding, ...]]] = (),
+) -> Checked:
     """Look at everything and raise one error that names every finding that blocks; changes nothing.
 
     Where nodes are `losable`, registry nodes may be unreachable, and managers as long as one is not: a restore is
     for that, and a backup needs a majority of the replicas alone. A runbook that `only_reads` does not need its
     nodes fit for a new replica either, and leaves the load balancer be.
     """
-    looked = look(run)
+    looked = look(run, also)
     if losable:
         managers = [node.name for node in run.cluster.settings.managers]
         nodes = {node.name for node in run.cluster.registry_nodes} | spare(managers, run.report.findings)
@@ -41,8 +48,13 @@ def preflight(run: Run, *, losable: bool = False, only_reads: bool = False) -> C
     return [run.step(judge, run.report.findings, after=looked)]
 
 
-def look(run: Run) -> list[PrefectFuture[Any]]:
-    """Check nodes, control plane, storage, load balancer and vault at once; leave the findings in the report."""
+def look(
+    run: Run, also: Sequence[Task[[ClusterConnection], tuple[Finding, ...]]] = ()
+) -> list[PrefectFuture[Any]]:
+    """Check nodes, control plane, storage, load balancer and vault at once; leave the findings in the report.
+
+    What a runbook needs beyond that is looked at `also`.
+    """
     begun = time.monotonic()
     checks = [
         *(check_node.submit(run.cluster, node) for node in run.cluster.settings.nodes),
@@ -53,6 +65,7 @@ def look(run: Run) -> list[PrefectFuture[Any]]:
         check_vault.submit(run.cluster),
         check_copies.submit(run.cluster),
         check_older_images.submit(run.cluster),
+        *(check.submit(run.cluster) for check in also),
     ]
     run.report.findings = without_repeats(finding for check in checks for finding in check.result())
     run.report.phases.append(Phase("checks", time.monotonic() - begun))

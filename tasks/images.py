@@ -9,6 +9,7 @@ from prefect import get_run_logger
 
 from blocks.connection import ClusterConnection
 from runbook.domain.errors import MismatchError
+from runbook.domain.plans import NO_REPLICA, Action, Step
 from runbook.domain.recovery import Canary
 from runbook.remote.registry_api import Registry
 from runbook.remote.registry_images import NotByDigestError, build_image
@@ -48,6 +49,22 @@ def ensure_canary(cluster: ClusterConnection) -> Canary:
         return push_canary.fn(cluster)
     get_run_logger().info("%s: keep canary %s (it is there)", cluster.settings.registry.host, reference)
     return Canary(reference, digest)
+
+
+@step("plan canary")
+def plan_canary(cluster: ClusterConnection) -> Step:
+    """Return whether a canary is there to be pulled, or will be pushed."""
+    namespace, where = cluster.settings.control_plane.user, cluster.settings.registry.external_url
+    wanted = "canary pushed and pulled"
+    if not cluster.observe().healthy:
+        return Step(Action.VERIFY, where, wanted, NO_REPLICA)
+    with cluster.admin as admin:
+        names = {repository.full_name for repository in admin.repositories(namespace)}
+        known = f"{namespace}/{CANARY_REPOSITORY}" in names
+        there = known and CANARY_TAG in admin.tags(namespace, CANARY_REPOSITORY)
+    if there:
+        return Step(Action.KEEP, where, "canary", "it is there")
+    return Step(Action.VERIFY, where, wanted, "it proves the path")
 
 
 @step("pull canary")

@@ -5,7 +5,7 @@ from prefect import get_run_logger
 from blocks.connection import ClusterConnection
 from runbook.domain.errors import RunbookError
 from runbook.domain.findings import Finding, Level, not_judged, ok
-from runbook.domain.plans import Action, Step
+from runbook.domain.plans import NO_REPLICA, Action, Step
 from runbook.domain.versions import probe_path
 from runbook.remote.haproxy import Backend, Front, render, why_not_up
 from runbook.remote.waiting import wait_until
@@ -30,6 +30,18 @@ def check_load_balancer(cluster: ClusterConnection) -> tuple[Finding, ...]:
     if reason := why_not_up(pool, pool):
         return (Finding(Level.WARNING, name, reason, "look at the replicas with `runbook check`"),)
     return (ok(name, f"{len(pool)} replicas in its pool, all up"),)
+
+
+@step("plan the load balancer pool")
+def plan_pool(cluster: ClusterConnection) -> Step:
+    """Return what `ensure_pool` would do."""
+    name, pool = cluster.settings.load_balancer.haproxy.name, _members(cluster)
+    if not pool:
+        return Step(Action.CONFIGURE, name, "pool of the first replica", NO_REPLICA)
+    what = f"pool of {', '.join(backend.name for backend in pool)}"
+    if cluster.load_balancer.read() == _render(cluster, pool):
+        return Step(Action.KEEP, name, what, "its configuration is as wanted")
+    return Step(Action.CONFIGURE, name, what, "its configuration differs")
 
 
 @step("load balancer pool")

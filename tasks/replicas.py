@@ -3,13 +3,15 @@
 from prefect import get_run_logger
 
 from blocks.connection import ClusterConnection
+from blocks.install_request import install_secrets, make_install_spec
 from runbook.domain.cluster_findings import judge_cluster
-from runbook.domain.commands import InstallSpec, JoinSpec
+from runbook.domain.commands import JoinSpec
 from runbook.domain.errors import RunbookError
 from runbook.domain.findings import Finding, not_judged
 from runbook.domain.growth import choose_first_replica, choose_join, plan_joins
 from runbook.domain.health import ClusterSeen, why_not_healthy_cluster
 from runbook.domain.plans import Action, Step
+from runbook.remote.taken_ports import require_free_ports
 from runbook.remote.waiting import wait_until
 from tasks.policy import step
 
@@ -40,19 +42,21 @@ def observe_cluster(cluster: ClusterConnection) -> ClusterSeen:
 @step("first replica", retries=0)
 def ensure_first_replica(cluster: ClusterConnection) -> Step:
     """Leave the cluster with at least one healthy replica; keep what is there."""
+    decision = plan_first_replica.fn(cluster)
+    if decision.action is Action.INSTALL:
+        spec = make_install_spec(cluster.settings, decision.where, cluster.ports)
+        installed = cluster.bootstrapper.install(spec, install_secrets(cluster.settings))
+        _wait_until_healthy(cluster, (installed.replica_id,))
+    return decision
+
+
+@step("plan the first replica")
+def plan_first_replica(cluster: ClusterConnection) -> Step:
+    """Return the replica to keep, or the node to install one on, its ports free; RefusedError says why neither."""
     decision = choose_first_replica(cluster.observe(), cluster.registry_nodes, str(cluster.version))
     get_run_logger().info("%s", decision)
     if decision.action is Action.INSTALL:
-        installed = cluster.bootstrapper.install(
-            InstallSpec(
-                node=decision.where,
-                external_url=cluster.settings.registry.external_url,
-                overlay_subnet=cluster.settings.registry.overlay_subnet,
-                ports=cluster.ports,
-                storage=cluster.settings.storage.choice,
-            )
-        )
-        _wait_until_healthy(cluster, (installed.replica_id,))
+        require_free_ports(decision.where, cluster.ssh(decision.where), cluster.ports.both)
     return decision
 
 

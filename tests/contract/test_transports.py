@@ -22,6 +22,7 @@ from tests.lab_cluster import LabCluster
 IMAGE = "lab/contract-shell:1"
 PREFIX = "runbook-contract-"
 SECRET = " s3cret 'with' \"signs\" \\ $HOME "
+KEY = f"-----BEGIN KEY-----\n{'A+/=' * 400}\n\n-----END KEY-----\n"  # of several lines, as a TLS key is
 MEGABYTE = 1 << 20
 real = pytest.mark.integration
 
@@ -61,7 +62,7 @@ def transport(request: pytest.FixtureRequest) -> Iterator[Transport]:
 
 
 def shell(program: str, *, interactive: bool = True, secret: bool = True) -> ContainerRun:
-    secret_env = ("UCP_PASSWORD", SecretStr(SECRET)) if secret else None
+    secret_env = {"UCP_PASSWORD": SecretStr(SECRET), "KEY": SecretStr(KEY)} if secret else {}
     return ContainerRun(
         IMAGE, ("sh", "-c", program), {"TOLD": "a b"}, secret_env=secret_env, interactive=interactive
     )
@@ -77,12 +78,12 @@ def test_streams_are_binary_and_apart(transport: Transport) -> None:
     assert lines == ["words"]
 
 
-def test_the_secret_arrives_and_leaves_the_input_whole(transport: Transport) -> None:
+def test_secrets_arrive_whole_and_leave_the_input_whole(transport: Transport) -> None:
     content = b"\n\0first line\r\n" + bytes(range(256)) + b"\n"
-    with transport.start(shell('printf "%s|%s|" "$UCP_PASSWORD" "$TOLD"; cat'), print) as command:
+    with transport.start(shell('printf "%s|%s|%s|" "$UCP_PASSWORD" "$KEY" "$TOLD"; cat'), print) as command:
         command.write(content)
         command.close_stdin()
-        assert command.stdout.read() == f"{SECRET}|a b|".encode() + content
+        assert command.stdout.read() == f"{SECRET}|{KEY}|a b|".encode() + content
         assert command.wait() == 0
 
 

@@ -1,7 +1,7 @@
 """A cluster that holds state: what tasks do to it is seen when they look again."""
 
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -11,7 +11,14 @@ from pydantic import SecretStr
 
 from blocks.cluster import RegistryCluster
 from runbook.domain.access import Role
-from runbook.domain.commands import BackupSpec, InstallSpec, JoinSpec, RestoreSpec, StorageChoice
+from runbook.domain.commands import (
+    BackupSpec,
+    InstallSpec,
+    JoinSpec,
+    ReplicaPorts,
+    RestoreSpec,
+    StorageChoice,
+)
 from runbook.domain.errors import ForeignFileError, RefusedError, RunbookError
 from runbook.domain.health import ClusterSeen, Replica
 from runbook.domain.topology import NodeSpec
@@ -47,9 +54,9 @@ class FakeBootstrapper:
         self.leaves_behind = False
         self.upgraded: list[str] = []  # replicas that it worked through
         self.cut_short_after: int | None = None  # so many replicas are upgraded, then the run dies
-
-    def images(self) -> tuple[str, ...]:
-        return self._cluster.bootstrapper_image, f"lab/dtr-api:{self._cluster.version}"
+        self.image = cluster.bootstrapper_image
+        self.listed = (self.image, self.image.replace("/dtr:", "/dtr-api:"))  # what its `images` prints
+        self.secrets: Mapping[str, SecretStr] = {}  # what an install was told beside its arguments
 
     def upgrade(self, existing_replica_id: str) -> None:
         self.upgraded.append(existing_replica_id)
@@ -63,8 +70,11 @@ class FakeBootstrapper:
             self._cluster.replicas[number] = replace(replica, version=wanted, why_not_healthy=None)
             done += 1
 
-    def install(self, spec: InstallSpec) -> InstallResult:
-        self.storage = spec.storage
+    def images(self) -> tuple[str, ...]:
+        return self.listed
+
+    def install(self, spec: InstallSpec, secrets: Mapping[str, SecretStr]) -> InstallResult:
+        self.storage, self.secrets = spec.storage, secrets
         return InstallResult(self._cluster.add(spec.node).replica_id, ())
 
     def join(self, spec: JoinSpec) -> JoinResult:
@@ -195,7 +205,10 @@ class FakeCluster:
         self.identity, recipient = generate_identity()
         self.settings.vault.recipients = [recipient]
         self.escrow_identity: SecretStr | None = None
-        self.ports = None
+        self.ports = ReplicaPorts()
+
+    def bootstrapper_for(self, _version: str) -> FakeBootstrapper:
+        return self.bootstrapper
 
     @property
     def bootstrapper_image(self) -> str:

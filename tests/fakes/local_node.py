@@ -1,4 +1,7 @@
-"""A node whose commands run on this machine, with a `docker` that knows volumes, containers and images as files."""
+"""A node whose commands run on this machine, with a `docker` that knows volumes, containers and images as files.
+
+What listens on it is in a file too: the machine's own ports are no part of it.
+"""
 
 import os
 import subprocess
@@ -9,16 +12,33 @@ from runbook.domain.health import Replica
 from runbook.remote.machine import LocalCommand, LocalMachine
 from runbook.remote.transport import Completed
 
-_DOCKER = """#!/bin/sh
+_DOCKER = r"""#!/bin/sh
 set -eu
 case "$1 $2" in
   "volume create") mkdir -p "$NODE/volumes/$3"; echo "$3" ;;
   "volume inspect") case "$4" in *.Name*) printf '%s ' "$5" ;; esac; ls -d "$NODE/volumes/$5" ;;
-  "volume ls") ls "$NODE/volumes" ;;
+  "volume ls") ls "$NODE/volumes" | case "$*" in *name=^*) grep -e "${5#name=}" || : ;; *) cat ;; esac ;;
   "stop --time") shift 3; for name; do test -e "$NODE/running/$name"; rm "$NODE/running/$name"; done ;;
-  "image inspect") grep -Fx "$5" "$NODE/images" ;;
+  "image inspect") grep -q "^$5 " "$NODE/images" && sed -n "s|^$5 ||p" "$NODE/images" | tail -n 1 ;;
+  "info --format") echo '[["Backing Filesystem","extfs"]]' ;;
+  "ps --format") cat "$NODE/published" ;;
+  "load --quiet")
+    cat >"$NODE/archive"; tar -xOf "$NODE/archive" manifest.json |
+    sed 's/{"Config"/\n&/g' |
+    sed -n 's/.*"Config":"\([0-9a-f]*\)\.json","RepoTags":\["\([^"]*\)"\].*/\2 sha256:\1/p' >>"$NODE/images" ;;
+  "login --username") IFS= read -r password; echo "$3:$password@$5" >>"$NODE/logins"; : >"$DOCKER_CONFIG/config.json" ;;
+  "logout "*) echo "out of $2" >>"$NODE/logins" ;;
+  "pull --quiet") grep -Fxq "$3" "$NODE/pullable" || { echo "not found: manifest unknown: $3" >&2; exit 1; }
+    echo "$3 sha256:pulled" >>"$NODE/images" ;;
+  "tag "*) sed -n "s|^$2 |$3 |p" "$NODE/images" >"$NODE/new"; cat "$NODE/new" >>"$NODE/images" ;;
+  "rmi --no-prune") sed -i "\\|^$3 |d" "$NODE/images" ;;
   *) echo "docker $*: not known here" >&2; exit 2 ;;
 esac
+"""
+
+_CAT = """#!/bin/sh
+case "$1" in /proc/net/*) exec /bin/cat "$NODE/listening" ;; esac
+exec /bin/cat "$@"
 """
 
 
@@ -29,10 +49,12 @@ class LocalNode:
         self.folder = folder
         for part in ("bin", "volumes", "running"):
             (folder / part).mkdir(parents=True, exist_ok=True)
-        (folder / "images").touch()
-        docker = folder / "bin" / "docker"
-        docker.write_text(_DOCKER)
-        docker.chmod(0o755)
+        for state in ("images", "listening", "published", "pullable", "logins"):
+            (folder / state).touch()
+        for name, program in (("docker", _DOCKER), ("cat", _CAT)):
+            if not (file := folder / "bin" / name).exists():
+                file.write_text(program)
+                file.chmod(0o755)
 
     def hold(self, replica: Replica) -> None:
         """Have the replica's containers run, and a file in each of its volumes."""
@@ -46,10 +68,33 @@ class LocalNode:
         """Return the folder that a volume is."""
         return self.folder / "volumes" / name
 
-    def load(self, image: str) -> None:
-        """Have an image."""
-        with (self.folder / "images").open("a") as images:
-            images.write(f"{image}\n")
+    def load(self, *images: str) -> None:
+        """Have images."""
+        self._note("images", *(f"{image} sha256:pulled" for image in images))
+
+    def listen(self, port: int, container: str = "") -> None:
+        """Have a program, or a container, listen on a port."""
+        self._note("listening", f"   0: 00000000:{port:04X} 00000000:0000 0A 00000000:00000000 00:00000000")
+        if container:
+            self._note("published", f"{container}\t0.0.0.0:{port}->{port}/tcp, :::{port}->{port}/tcp")
+
+    def offer(self, *images: str) -> None:
+        """Let images be pulled."""
+        self._note("pullable", *images)
+
+    def _note(self, state: str, *lines: str) -> None:
+        with (self.folder / state).open("a") as file:
+            file.writelines(f"{line}\n" for line in lines)
+
+    @property
+    def images(self) -> dict[str, str]:
+        """Id of each image that it has."""
+        return dict(line.split(" ") for line in (self.folder / "images").read_text().splitlines())
+
+    @property
+    def logins(self) -> list[str]:
+        """Who logged in and out, in this order."""
+        return (self.folder / "logins").read_text().splitlines()
 
     @property
     def running(self) -> set[str]:
@@ -62,11 +107,14 @@ class LocalNode:
         return {str(p.relative_to(volumes)): p.read_text() for p in volumes.rglob("*") if p.is_file()}
 
     def start(self, argv: Sequence[str], *, on_stderr: Callable[[str], None]) -> LocalCommand:
-        return LocalMachine().start(argv, on_stderr=on_stderr)
+        return LocalMachine().start(("env", *self._environment, *argv), on_stderr=on_stderr)
 
     def run(self, argv: Sequence[str], *, stdin: bytes = b"", timeout: float = 60) -> Completed:
-        environment = {"PATH": f"{self.folder}/bin:{os.environ['PATH']}", "NODE": str(self.folder)}
         done = subprocess.run(
-            argv, input=stdin, env=environment, capture_output=True, timeout=timeout, check=False
+            ("env", *self._environment, *argv), input=stdin, capture_output=True, timeout=timeout, check=False
         )
         return Completed(done.returncode, done.stdout, done.stderr)
+
+    @property
+    def _environment(self) -> tuple[str, ...]:
+        return f"PATH={self.folder}/bin:{os.environ['PATH']}", f"NODE={self.folder}"

@@ -29,8 +29,7 @@ class LocalTransport:
             raise RefusedError("here", f"No such image: {run.image}", "load it")
         self.runs.append(run)
         environment = dict(run.env)
-        if run.secret_env is not None:
-            environment[run.secret_env[0]] = run.secret_env[1].get_secret_value()
+        environment |= {name: secret.get_secret_value() for name, secret in run.secret_env.items()}
         process = subprocess.Popen(
             [*self._entrypoint, *run.args],
             env={"PATH": "/usr/local/bin:/usr/bin:/bin", **environment},

@@ -1,7 +1,7 @@
 """The bootstrapper's argument lists, built from wanted values.
 
-No secret is ever in them: the control plane's password reaches the bootstrapper as `UCP_PASSWORD` in its
-environment. Every other value is a flag, because the environment's names differ between releases.
+No secret is ever in them: the control plane's password, the TLS key and a proxy's password reach the bootstrapper
+in its environment. Every other value is a flag, because the environment's names differ between releases.
 """
 
 from collections.abc import Sequence
@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from runbook.domain.errors import RefusedError
+from runbook.domain.install_options import ProxyFlags, TlsFlags, make_proxy_flags, make_tls_flags
 from runbook.domain.versions import (
     Version,
     knows_nocolor,
@@ -17,6 +18,7 @@ from runbook.domain.versions import (
 )
 
 Arguments = tuple[str, ...]
+HTTP, HTTPS = 80, 443
 
 
 @dataclass(frozen=True)
@@ -38,10 +40,11 @@ class StorageKind(StrEnum):
 
 @dataclass(frozen=True)
 class StorageChoice:
-    """A kind of storage and its place: a volume name or path, or an nfs:// URL."""
+    """A kind of storage and its place: a volume name or path, or an nfs:// URL with its mount options."""
 
     kind: StorageKind = StorageKind.DEFAULT
     location: str = ""
+    options: str | None = None
 
 
 @dataclass(frozen=True)
@@ -50,6 +53,11 @@ class ReplicaPorts:
 
     http: int | None = None
     https: int | None = None
+
+    @property
+    def both(self) -> tuple[int, int]:
+        """The ports as they will be."""
+        return self.http or HTTP, self.https or HTTPS
 
 
 @dataclass(frozen=True)
@@ -62,6 +70,8 @@ class InstallSpec:
     storage: StorageChoice = StorageChoice()
     ports: ReplicaPorts = ReplicaPorts()
     overlay_subnet: str | None = None
+    tls: TlsFlags | None = None
+    proxy: ProxyFlags | None = None
 
 
 @dataclass(frozen=True)
@@ -83,7 +93,10 @@ class BackupSpec:
 
 @dataclass(frozen=True)
 class RestoreSpec:
-    """A wanted first replica, filled from an archive; the overlay network outlives a destroyed cluster."""
+    """A wanted first replica, filled from an archive.
+
+    The overlay network outlives a destroyed cluster; certificate and proxy are among the archive's settings.
+    """
 
     replica_id: str
     node: str
@@ -112,6 +125,8 @@ def make_install_command(access: ControlPlaneFlags, spec: InstallSpec, version: 
         *_storage(spec.storage),
         *_ports(spec.ports),
         *_flag("--overlay-subnet", spec.overlay_subnet),
+        *make_tls_flags(spec.tls),
+        *make_proxy_flags(spec.proxy),
     )
 
 
@@ -204,4 +219,6 @@ def _ports(ports: ReplicaPorts) -> Sequence[str]:
 
 def _storage(storage: StorageChoice) -> Sequence[str]:
     names = {StorageKind.VOLUME: "--dtr-storage-volume", StorageKind.NFS: "--nfs-storage-url"}
-    return () if storage.kind is StorageKind.DEFAULT else (names[storage.kind], storage.location)
+    if storage.kind is StorageKind.DEFAULT:
+        return ()
+    return (names[storage.kind], storage.location, *_flag("--nfs-options", storage.options))

@@ -5,6 +5,8 @@ import json
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 
+NO_REPLICA = "there is no replica yet"
+
 
 class Action(StrEnum):
     """What a step does; `keep` is a step too, and has a reason."""

@@ -157,6 +157,11 @@ def knows_nocolor(version: Version) -> bool:
     return knows(version, "--nocolor")
 
 
+def knows_nfs_options(version: Version) -> bool:
+    """Tell whether the bootstrapper takes mount options of a share."""
+    return knows(version, "--nfs-options")
+
+
 def needs_storage_flag(version: Version) -> bool:
     """Tell whether `restore` demands exactly one storage flag."""
     return ONE_STORAGE_FLAG in told(Topic.RESTORE_RULE, version)

@@ -1,10 +1,12 @@
 """The vendor's bootstrapper, one method per command, over either transport."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import BinaryIO, Protocol
+
+from pydantic import SecretStr
 
 from runbook.domain import commands
 from runbook.domain.bootstrapper_output import (
@@ -53,14 +55,16 @@ class Bootstrapper:
         self, transport: Transport, image: str, version: Version, access: ControlPlaneAccess
     ) -> None:
         self._transport = transport
-        self._image = image
+        self.image = image
         self._version = version
         self._access = access
 
-    def install(self, spec: commands.InstallSpec) -> InstallResult:
-        """Leave a first replica on the node and return its ID."""
+    def install(
+        self, spec: commands.InstallSpec, secrets: Mapping[str, SecretStr] | None = None
+    ) -> InstallResult:
+        """Leave a first replica on the node and return its ID; `secrets` are environment variables."""
         args = commands.make_install_command(self._access.flags, spec, self._version)
-        log = self._run(spec.node, args)
+        log = self._run(spec.node, args, secrets=secrets or {})
         replica_id = _require_id(spec.node, "install", find_replica_id(log.lines) or spec.replica_id)
         return InstallResult(replica_id, tuple(line.message for line in log.lines))
 
@@ -88,8 +92,8 @@ class Bootstrapper:
 
     def images(self) -> tuple[str, ...]:
         """Return the images that a node needs; the control plane is not asked."""
-        log = BootstrapperLog(self._image, hide=None)
-        run = ContainerRun(self._image, commands.make_images_command())
+        log = BootstrapperLog(self.image)
+        run = ContainerRun(self.image, commands.make_images_command())
         with self._transport.start(run, log.take) as command:
             stdout = command.stdout.read()
             log.judge(command.wait())
@@ -104,15 +108,24 @@ class Bootstrapper:
     def backup(self, spec: commands.BackupSpec) -> Iterator["BackupStream"]:
         """Yield the metadata archive as a stream; leaving without `finish` ends the backup."""
         args = commands.make_backup_command(self._access.flags, spec, self._version)
-        log = self._log(f"replica {spec.existing_replica_id}")
-        with self._transport.start(self._container(args), log.take) as command:
+        run = self._container(args, {})
+        log = BootstrapperLog(f"replica {spec.existing_replica_id}", *run.secret_env.values())
+        with self._transport.start(run, log.take) as command:
             command.close_stdin()
             yield BackupStream(command, log)
 
-    def _run(self, where: str, args: commands.Arguments, source: Source | None = None) -> BootstrapperLog:
+    def _run(
+        self,
+        where: str,
+        args: commands.Arguments,
+        source: Source | None = None,
+        *,
+        secrets: Mapping[str, SecretStr] | None = None,
+    ) -> BootstrapperLog:
         """Run a command whose outputs are both log lines, and judge its end."""
-        log = self._log(where)
-        with self._transport.start(self._container(args), log.take) as command:
+        run = self._container(args, secrets or {})
+        log = BootstrapperLog(where, *run.secret_env.values())
+        with self._transport.start(run, log.take) as command:
             drain = threading.Thread(target=_take_lines, args=(command.stdout, log), daemon=True)
             drain.start()
             _feed(command, source)
@@ -120,12 +133,9 @@ class Bootstrapper:
             log.judge(command.wait())
         return log
 
-    def _container(self, args: commands.Arguments) -> ContainerRun:
-        secret = ("UCP_PASSWORD", self._access.password)
-        return ContainerRun(self._image, args, secret_env=secret, interactive=True)
-
-    def _log(self, where: str) -> BootstrapperLog:
-        return BootstrapperLog(where, hide=self._access.password)
+    def _container(self, args: commands.Arguments, secrets: Mapping[str, SecretStr]) -> ContainerRun:
+        environment = {"UCP_PASSWORD": self._access.password, **secrets}
+        return ContainerRun(self.image, args, secret_env=environment, interactive=True)
 
 
 class BackupStream:

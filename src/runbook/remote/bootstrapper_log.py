@@ -12,21 +12,31 @@ from runbook.domain.errors import RefusedError
 
 logger = logging.getLogger(__name__)
 _HIDDEN = "********"
+_TELLING = 16
+
+
+def _telling_lines(secret: str) -> list[str]:
+    """Return what of a secret must not be seen: all of it, or the lines of a key that are more than its padding."""
+    lines = secret.splitlines()
+    return [line for line in lines if len(line) >= _TELLING] if len(lines) > 1 else [s for s in lines if s]
 
 
 class BootstrapperLog:
     """The lines of one run; `take` may be called from several threads."""
 
-    def __init__(self, where: str, hide: SecretStr | None) -> None:
+    def __init__(self, where: str, *hide: SecretStr) -> None:
+        """Judge what is said of `where`; no line of what is to hide is kept or logged."""
         self._where = where
-        self._secret = hide.get_secret_value() if hide is not None else ""
+        self._hidden = [line for secret in hide for line in _telling_lines(secret.get_secret_value())]
         self._guard = threading.Lock()
         self._context = contextvars.copy_context()  # a log handler may ask which run a line belongs to
         self.lines: list[LogLine] = []
 
     def take(self, raw: str) -> None:
         """Keep a line and log it at its level."""
-        line = parse_line(raw.replace(self._secret, _HIDDEN) if self._secret else raw)
+        for secret in self._hidden:
+            raw = raw.replace(secret, _HIDDEN)
+        line = parse_line(raw)
         if not line.message:
             return
         with self._guard:

@@ -31,7 +31,7 @@ class ControlPlaneBackup:
     @contextmanager
     def stream(self) -> Iterator["ControlPlaneStream"]:
         """Yield the archive as a stream; leaving without `finish` ends the backup."""
-        log = BootstrapperLog(WHERE, hide=None)
+        log = BootstrapperLog(WHERE)
         with self._start(log) as command:
             command.close_stdin()
             yield ControlPlaneStream(command, log)

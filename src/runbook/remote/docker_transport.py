@@ -87,8 +87,8 @@ class DockerTransport:
 
     def _create(self, name: str, run: ContainerRun) -> str:
         environment = [f"{key}={value}" for key, value in run.env.items()]
-        if run.secret_env is not None:
-            environment.append(f"{run.secret_env[0]}={run.secret_env[1].get_secret_value()}")
+        secret = run.secret_env.items()
+        environment += [f"{variable}={value.get_secret_value()}" for variable, value in secret]
         if self._node is not None:
             environment.append(f"constraint:node=={self._node}")
         log_config = LogConfig(type="none") if run.log_driver_none else None

@@ -17,6 +17,10 @@ class NotFoundError(RefusedError):
     """The registry does not have what was asked for."""
 
 
+class UnlicensedError(RefusedError):
+    """The registry takes no image, for it has no licence."""
+
+
 def trusting(ca_pem: str | None) -> ssl.SSLContext:
     """Return a context that trusts the system's authorities and `ca_pem`."""
     context = ssl.create_default_context()
@@ -93,7 +97,8 @@ def refuse_bad_answer(where: str, response: httpx.Response) -> None:
     if status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
         raise RefusedError(where, what, "check the registry's user, its password and its rights")
     if status == HTTPStatus.PAYMENT_REQUIRED:
-        raise RefusedError(where, what, "give the control plane a licence")
+        next_step = "upload its licence in its UI (System > General), then rerun"
+        raise UnlicensedError(where, f"the registry has no licence: {what}", next_step)
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR or status == HTTPStatus.TOO_MANY_REQUESTS:
         raise UnreachableError(where, what, "see that the registry is healthy, then rerun")
     raise RefusedError(where, what, "correct what it names, then rerun")

@@ -1,5 +1,6 @@
 """The `ssh` transport: the docker command line on the nodes, over each node's own SSH connection."""
 
+import base64
 import json
 import logging
 import secrets
@@ -33,6 +34,10 @@ ids=$(docker ps -aq --no-trunc --filter "label=$2")
 [ -z "$ids" ] || { docker stop -t "$1" $ids; docker rm -f $ids; }
 """
 _INSPECT_ALL = 'ids=$(docker ps -aq --no-trunc) && { [ -z "$ids" ] || docker inspect $ids; }'
+_READ_SECRET = """
+IFS= read -r NAME; NAME=$(printf %s "$NAME" | base64 -d && echo .) || exit 1
+NAME=${NAME%.}; export NAME
+"""  # one line of base64 each, for a private key has many lines; the dot keeps the shell from dropping its last
 _STOP_SECONDS = 10
 _AT_ONCE = 8
 
@@ -40,7 +45,7 @@ _AT_ONCE = 8
 def make_run_command(label: str, run: ContainerRun) -> tuple[str, ...]:
     """Return the command that runs the container in the foreground and removes it afterwards.
 
-    A secret is read from the first line of standard input; the rest of the input is the container's. The label is
+    Secrets are read from the first lines of standard input; the rest of the input is the container's. The label is
     this run's alone: its name may be that of a container that was there before.
     """
     docker: list[str] = ["docker", "run", "--rm", "--name", run.name or label, "--label", f"{_LABEL}={label}"]
@@ -53,11 +58,12 @@ def make_run_command(label: str, run: ContainerRun) -> tuple[str, ...]:
         docker += [word for option in SOCKET_OPTIONS for word in ("--security-opt", option)]
     for key, value in run.env.items():
         docker += ["--env", f"{key}={value}"]
-    if run.secret_env is None:
-        return (*docker, run.image, *run.args)
-    variable = run.secret_env[0]
-    docker += ["--env", variable, run.image, *run.args]
-    return ("sh", "-c", f"IFS= read -r {variable}; export {variable}; exec {shlex.join(docker)}")
+    docker += [word for variable in run.secret_env for word in ("--env", variable)]
+    docker += [run.image, *run.args]
+    if not run.secret_env:
+        return tuple(docker)
+    reads = "".join(_READ_SECRET.replace("NAME", variable) for variable in run.secret_env)
+    return ("sh", "-c", f"{reads}exec {shlex.join(docker)}")
 
 
 class SshTransport:
@@ -73,12 +79,12 @@ class SshTransport:
     def start(self, run: ContainerRun, on_stderr: Callable[[str], None]) -> "SshContainer":
         """Start the container on the first manager that answers; it is gone when the command is left."""
         manager = self._answering_manager()
-        secret = _first_line(manager.name, run)
+        secrets_sent = secret_lines(manager.name, run)
         label = f"runbook-{secrets.token_hex(6)}"
         command = self._pool.get(manager).start(make_run_command(label, run), on_stderr=on_stderr)
         container = SshContainer(command, lambda: self._remove(manager, label))
         try:
-            container.write(secret)
+            container.write(secrets_sent)
         except BaseException:
             container.__exit__(None, None, None)
             raise
@@ -177,18 +183,16 @@ class SshContainer:
         self._command.__exit__(kind, error, trace)
 
 
-def _first_line(where: str, run: ContainerRun) -> bytes:
-    if run.secret_env is None:
-        return b""
-    variable, secret = run.secret_env
-    line = secret.get_secret_value().encode()
-    if b"\n" in line or b"\0" in line:
-        raise RefusedError(
-            where,
-            f"the value of {variable} holds a line break or a zero byte",
-            "use a password of one line; does the file it is read from end in an extra line?",
-        )
-    return line + b"\n"
+def secret_lines(where: str, run: ContainerRun) -> bytes:
+    """Return what the command of `make_run_command` reads before the container's own input."""
+    lines = b""
+    for variable, secret in run.secret_env.items():
+        value = secret.get_secret_value().encode()
+        if b"\0" in value:
+            what = f"the value of {variable} holds a zero byte"
+            raise RefusedError(where, what, "correct the secret that the cluster file names")
+        lines += base64.b64encode(value) + b"\n"
+    return lines
 
 
 def _only_vanished(done: Completed) -> bool:

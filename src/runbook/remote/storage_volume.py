@@ -14,15 +14,22 @@ docker volume ls --quiet --filter name=dtr-registry- | while IFS= read -r name; 
   docker volume inspect --format '{{.Name}} {{.Mountpoint}}' "$name" || exit 1
 done
 """
+_ONE_PLACE = """
+case "$1" in
+  /*) [ ! -d "$1" ] || echo "$1 $1" ;;
+  *) [ -z "$(docker volume ls --quiet --filter "name=^$1$")" ] ||
+     docker volume inspect --format '{{.Name}} {{.Mountpoint}}' "$1" ;;
+esac
+"""
 
 
 class VolumeStorage(TreeStorage):
-    """The files of `dtr-registry-<replica id>`; nothing where there is no replica."""
+    """The files of `dtr-registry-<replica id>`, or of the volume or folder `name`; nothing where there is none yet."""
 
-    def __init__(self, ssh: Callable[[], SshConnection], node: str) -> None:
+    def __init__(self, ssh: Callable[[], SshConnection], node: str, name: str | None = None) -> None:
         """Look on `node` for the volume each time: a restore makes another."""
-        super().__init__(ssh, self._mountpoint, f"{node}:volume")
-        self._ssh, self._node = ssh, node
+        super().__init__(ssh, self._mountpoint, f"{node}:{name or 'volume'}")
+        self._ssh, self._node, self._name = ssh, node, name
 
     def list_objects(self) -> Iterator[StoredObject]:
         """Yield every file in byte order of the paths; none where there is no volume."""
@@ -34,7 +41,12 @@ class VolumeStorage(TreeStorage):
 
     def make(self, replica_id: str) -> None:
         """Leave the volume of this replica on the node; one that is there is kept."""
-        self._run(("docker", "volume", "create", f"dtr-registry-{replica_id}"))
+        name = self._name or f"dtr-registry-{replica_id}"
+        self._run(("mkdir", "-p", name) if name.startswith("/") else ("docker", "volume", "create", name))
+
+    def is_there(self) -> bool:
+        """Tell whether the volume exists yet."""
+        return bool(self._volumes())
 
     def _mountpoint(self) -> str:
         volumes = self._volumes()
@@ -48,8 +60,10 @@ class VolumeStorage(TreeStorage):
 
     def _volumes(self) -> dict[str, str]:
         """Return the folder of each volume that holds images of a replica."""
-        lines = self._run(("sh", "-c", _PLACES)).decode().splitlines()
-        pairs = (line.split(" ", 1) for line in lines)
+        program = ("sh", "-c", _ONE_PLACE, "place", self._name) if self._name else ("sh", "-c", _PLACES)
+        pairs = [line.split(" ", 1) for line in self._run(program).decode().splitlines()]
+        if self._name:
+            return {name: folder for name, folder in pairs}
         return {name: folder for name, folder in pairs if _NAME.fullmatch(name)}
 
     def _run(self, argv: tuple[str, ...]) -> bytes:

@@ -63,7 +63,7 @@ class ContainerRun:
     image: str
     args: tuple[str, ...]
     env: Mapping[str, str] = field(default_factory=dict)
-    secret_env: tuple[str, SecretStr] | None = None
+    secret_env: Mapping[str, SecretStr] = field(default_factory=dict)
     interactive: bool = False
     log_driver_none: bool = True
     name: str | None = None  # where the vendor demands one; a node that has it already refuses the run

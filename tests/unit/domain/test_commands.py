@@ -20,6 +20,7 @@ from runbook.domain.commands import (
     make_upgrade_command,
 )
 from runbook.domain.errors import RefusedError
+from runbook.domain.install_options import ProxyFlags, TlsFlags, spellings
 from runbook.domain.versions import Version
 
 ACCESS = ControlPlaneFlags("https://198.18.0.10", "admin", "-----BEGIN CERTIFICATE-----\n…")
@@ -34,6 +35,32 @@ def test_install_names_everything_so_that_nothing_is_asked() -> None:
         "install", *COMMON, "--ucp-node", "dtr1", "--dtr-external-url", "https://lb", "--replica-id", A,
         "--replica-http-port", "81", "--replica-https-port", "444", "--overlay-subnet", "198.19.64.0/24",
     )  # fmt: skip
+
+
+def test_an_install_names_certificate_and_proxy_and_never_a_key() -> None:
+    tls, proxy = TlsFlags("CERT", "CA"), ProxyFlags(None, "http://proxy:3128", "example.com")
+    spec = InstallSpec("dtr1", "https://lb", tls=tls, proxy=proxy)
+    args = make_install_command(ACCESS, spec, NEW)
+    assert args[-8:] == (
+        "--dtr-cert", "CERT", "--dtr-ca", "CA", "--https-proxy", "http://proxy:3128", "--no-proxy", "example.com",
+    )  # fmt: skip
+    assert "--dtr-key" not in args
+    assert "--dtr-ca" not in make_install_command(
+        ACCESS, InstallSpec("dtr1", "https://lb", tls=TlsFlags("CERT")), NEW
+    )
+
+
+def test_what_is_secret_has_both_spellings_of_its_variable() -> None:
+    assert spellings("KEY") == ("DTR_KEY", "MSR_KEY")
+
+
+def test_a_share_is_mounted_with_its_options() -> None:
+    storage = StorageChoice(StorageKind.NFS, "nfs://nas/x", "rw,nfsvers=4")
+    wanted = ("--nfs-storage-url", "nfs://nas/x", "--nfs-options", "rw,nfsvers=4")
+    assert (
+        make_install_command(ACCESS, InstallSpec("dtr1", "https://lb", storage=storage), OLD)[-4:] == wanted
+    )
+    assert set(wanted) < set(make_restore_command(ACCESS, RestoreSpec(A, "dtr1", "https://lb", storage), NEW))
 
 
 def test_what_is_not_wanted_is_left_to_the_vendor() -> None:

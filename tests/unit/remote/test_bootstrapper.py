@@ -113,7 +113,7 @@ def test_a_status_without_a_word_is_a_failure_too(vendor: Vendor) -> None:
 def test_images_are_read_from_standard_output(vendor: Vendor) -> None:
     vendor.does("log('INFO[0000] x')", "print('lab/dtr:2.9.29\\nlab/dtr-api:2.9.29')")
     assert vendor.bootstrapper.images() == ("lab/dtr:2.9.29", "lab/dtr-api:2.9.29")
-    assert vendor.transport.runs[0].secret_env is None
+    assert vendor.transport.runs[0].secret_env == {}
 
 
 def test_a_backup_is_the_binary_output_alone(vendor: Vendor) -> None:
@@ -177,3 +177,17 @@ def test_an_upgrade_ends_with_the_vendors_words_where_it_fails(vendor: Vendor) -
     vendor.does("log('FATA[0001] 2.9.18 is older than 2.9.29, a downgrade is not supported')")
     with pytest.raises(RefusedError, match="a downgrade is not supported"):
         vendor.bootstrapper.upgrade(A)
+
+
+def test_what_an_install_is_told_in_secret_is_in_the_environment_and_in_no_line(
+    vendor: Vendor, caplog: pytest.LogCaptureFixture
+) -> None:
+    key = f"-----BEGIN PRIVATE KEY-----\n{'Zm9vYmFy' * 8}\nZg==\n-----END PRIVATE KEY-----\n"
+    vendor.does(
+        "for line in os.environ['DTR_KEY'].splitlines(): log('INFO[0001] key ' + line)",
+        f"log('INFO[0001] Replica ID is set to: {A}')",
+    )
+    with caplog.at_level(logging.DEBUG):
+        vendor.bootstrapper.install(InstallSpec("dtr1", "https://lb"), {"DTR_KEY": SecretStr(key)})
+    assert "Zm9vYmFy" not in caplog.text
+    assert not any("BEGIN" in word or "Zm9v" in word for word in vendor.transport.runs[0].args)

@@ -177,7 +177,7 @@ def test_a_registry_in_trouble_is_unreachable(registry: Registry, server: Regist
 
 def test_a_missing_licence_is_refused(registry: Registry, server: RegistryServer) -> None:
     server.fails_with = 402
-    with pytest.raises(RefusedError, match="\nNext: give the control plane a licence"):
+    with pytest.raises(RefusedError, match="\nNext: upload its licence in its UI"):
         registry.push_image("org/app:v1", IMAGE)
 
 

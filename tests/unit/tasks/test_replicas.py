@@ -1,6 +1,10 @@
+from pathlib import Path
+
 import pytest
 from prefect import Task
 
+from blocks.registry_tls import RegistryTlsSettings
+from runbook.domain.commands import ReplicaPorts
 from runbook.domain.errors import RefusedError
 from runbook.domain.findings import Level, from_error
 from runbook.domain.plans import Action
@@ -10,6 +14,7 @@ from tasks.replicas import (
     ensure_first_replica,
     ensure_replica_on,
     observe_cluster,
+    plan_first_replica,
     verify_replicas,
 )
 from tests.fakes.cluster_connection import FakeCluster
@@ -69,3 +74,25 @@ def test_what_is_decided_on_the_replicas_fails_where_they_cannot_be_observed(
     with pytest.raises(RefusedError, match="its host key changed"):
         task.fn(cluster)
     assert cluster.replicas == []
+
+
+def test_a_taken_port_is_refused_before_the_bootstrapper_runs(cluster: FakeCluster) -> None:
+    cluster.ssh("dtr1").listen(443, "web")
+    for task in (plan_first_replica, ensure_first_replica):
+        with pytest.raises(RefusedError, match="dtr1: no replica can be put there: port 443 is taken by the"):
+            task.fn(cluster)
+    assert cluster.replicas == []
+    cluster.ports = ReplicaPorts(https=4443)
+    assert ensure_first_replica.fn(cluster).action is Action.INSTALL
+
+
+def test_the_key_of_an_own_certificate_is_told_beside_the_arguments(
+    cluster: FakeCluster, tmp_path: Path
+) -> None:
+    for name in ("cert", "key"):
+        (tmp_path / name).write_text(name)
+    cluster.settings.registry.tls = RegistryTlsSettings(
+        cert_file=str(tmp_path / "cert"), key=f"file:{tmp_path}/key"
+    )
+    ensure_first_replica.fn(cluster)
+    assert cluster.bootstrapper.secrets["DTR_KEY"].get_secret_value() == "key"
