@@ -59,8 +59,8 @@ class Standing:
 
     def members(self) -> dict[str, str]:
         """Return the members of the database by replica, with their identifiers."""
-        seen = json.loads(self.bench.database(self.nodes[0], "member", "list", "-w", "json", "--hex"))
-        return {each["peerURLs"][0].split("-")[-1][:12]: str(each["ID"]) for each in seen["members"]}
+        seen = json.loads(self.bench.database(self.nodes[0], "member", "list", "-w", "json"))
+        return {each["peerURLs"][0].split("-")[-1][:12]: f"{each['ID']:x}" for each in seen["members"]}
 
     def tags(self) -> list[str]:
         """Return the digests that the repository's tags name."""
@@ -108,7 +108,8 @@ def test_rule_23_a_join_before_the_removal_of_a_dead_replica_can_lose_the_quorum
     bench: Bench, standing: Standing
 ) -> None:
     """DOC: quorum counts the replicas that are configured."""
-    assert bench.boot("destroy", "--replica-id", THIRD).status == 0
+    third = f"{standing.nodes[2]}/dtr-rethinkdb-{THIRD}"
+    bench.plane.http.post(f"/containers/{third}/pause").raise_for_status()
     done = bench.join(standing.nodes[3], FOURTH, "--unsafe-join")
     assert done.status == 0, done.log
     second = f"{standing.nodes[1]}/dtr-rethinkdb-{SECOND}"
@@ -133,6 +134,27 @@ def test_rule_24_an_unknown_replica_is_refused_unless_it_is_forced(bench: Bench,
     forced = bench.boot("remove", *THROUGH_FIRST, "--replica-id", unknown, "--force")
     assert forced.status == 0, forced.log
     assert "--replica-id is deprecated" in forced.log
+    assert standing.replicas() == [FIRST, SECOND, THIRD, FOURTH]
+
+
+def test_rule_16_what_is_dead_must_be_removed_before_anything_is_made_anew(
+    bench: Bench, standing: Standing
+) -> None:
+    """The stand-in chooses."""
+    assert bench.boot("destroy", "--replica-id", THIRD).status == 0
+    before = {each["Id"] for each in bench.containers().values()}
+    for command, image in (("reconfigure", IMAGE), ("upgrade", NEXT_IMAGE)):
+        done = bench.boot(command, *THROUGH_FIRST, image=image)
+        assert done.status != 0
+        assert f"Replica {THIRD} is unhealthy" in done.last
+    assert before == {each["Id"] for each in bench.containers().values()}
+
+
+def test_rule_24_what_is_left_must_have_a_majority(bench: Bench, standing: Standing) -> None:
+    """DOC of the healthy majority; the stand-in chooses to refuse before any change."""
+    done = bench.boot("remove", *THROUGH_FIRST, "--replica-ids", f"{SECOND},{FOURTH}")
+    assert done.status != 0
+    assert f"would lose its quorum, these replicas are unhealthy too: {THIRD}" in done.last
     assert standing.replicas() == [FIRST, SECOND, THIRD, FOURTH]
 
 

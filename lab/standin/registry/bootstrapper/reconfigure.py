@@ -26,9 +26,11 @@ async def run(site: Site) -> None:
     await steps.connect_network(site)
     await recreate.revive_database(site)
     database = site.database()
-    here = next((each for each in await cluster.replicas(database) if each.id == site.replica), None)
+    replicas = await cluster.replicas(database)
+    here = next((each for each in replicas if each.id == site.replica), None)
     if here is None:
         raise FatalError(f"Replica {site.replica} does not exist in the database of this cluster")
+    await recreate.require_data(site, replicas)
     async with lock.held(database, site.console, "reconfigure"):
         await cluster.register(database, _with_ports(site, here))
         await _save(site, site.tables())

@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 
 from registry import cluster, names, properties
 from registry.bootstrapper import containers, membership, steps, storage_choice
+from registry.bootstrapper.console import FatalError
 from registry.bootstrapper.workplace import Site, wait_until
 from registry.cluster import Replica
 from registry.etcd import Etcd
@@ -19,6 +20,17 @@ async def revive_database(site: Site) -> None:
     name = names.container("rethinkdb", site.replica)
     if not any(each.name == name for each in await site.ucp.containers()):
         await start_database(site)
+
+
+async def require_data(site: Site, replicas: list[Replica]) -> None:
+    """Fail before any change when a replica's data is on no node that answers: it must be removed first."""
+    seen = {(volume.node, volume.name) for volume in await site.ucp.volumes()}
+    for replica in replicas:
+        if (replica.node, names.volume("rethink", replica.id)) not in seen:
+            raise FatalError(
+                f"Replica {replica.id} is unhealthy, its data was not found on node {replica.node}; "
+                "bring the node back or remove the replica first"
+            )
 
 
 async def in_turn(site: Site, replicas: list[Replica], change: Callable[[Site], Awaitable[None]]) -> None:

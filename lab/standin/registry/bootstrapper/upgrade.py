@@ -25,6 +25,7 @@ async def run(site: Site) -> None:
     await recreate.revive_database(site)
     database = site.database()
     old = await _old(site, await cluster.replicas(database))
+    await recreate.require_data(site, old)
     await _require_images(site, sorted({replica.node for replica in old}))
     async with lock.held(database, site.console, "upgrade"):
         if old:
