@@ -11,6 +11,7 @@ from runbook.domain.report import Report
 from runbook.domain.upgrade import Before, Upgrade, image_for
 from tasks.images import ensure_canary, verify_canary
 from tasks.load_balancer import ensure_pool
+from tasks.node_images import ensure_images, plan_images
 from tasks.upgrade import (
     choose_new_point,
     decide_upgrade,
@@ -21,7 +22,6 @@ from tasks.upgrade import (
     require_way_back,
     verify_kept,
 )
-from tasks.version_images import require_images
 
 
 @flow(name="upgrade", flow_run_name="upgrade {cluster}")
@@ -40,7 +40,9 @@ def upgrade(
         if plan_only:
             return run.report.planned()
         with run.lock():
-            before = _before(run, decided)
+            images = run.step(ensure_images, str(run.cluster.version), after=[decided])
+            run.report.did += images.result()
+            before = _before(run, decided, after=[images])
             upgraded = run.step(ensure_upgraded, after=[before])
             run.report.did += upgraded.result()
             _prove(run, before, after=[upgraded])
@@ -48,11 +50,11 @@ def upgrade(
 
 
 def _plan(run: Run, decided: PrefectFuture[Upgrade], hours: float | None) -> Plan:
-    """Return every step; refuses without a way back, or where a node lacks an image."""
+    """Return every step; refuses without a way back."""
     found = decided.result()
     control_plane = run.step(look_at_control_plane, decided)
     way_back = run.step(require_way_back, decided, hours, after=[control_plane])
-    images = run.step(require_images, str(found.wanted), after=[way_back])
+    images = run.step(plan_images, str(found.wanted), after=[way_back])
     point = run.step(choose_new_point, after=[images])
     proofs = () if found.done else _proofs(run)
     steps = (
@@ -77,9 +79,9 @@ def _proofs(run: Run) -> tuple[Step, ...]:
     )
 
 
-def _before(run: Run, decided: PrefectFuture[Upgrade]) -> PrefectFuture[Before]:
+def _before(run: Run, decided: PrefectFuture[Upgrade], after: After) -> PrefectFuture[Before]:
     """Leave what is true before on record, the canary proven; an upgrade that was cut short has it there."""
-    recalled = run.step(recall_before, after=[decided])
+    recalled = run.step(recall_before, after=after)
     if recalled.result():
         return recalled  # type: ignore[return-value]
     canary = run.step(ensure_canary, after=[recalled])

@@ -158,8 +158,8 @@ def knows_nocolor(version: Version) -> bool:
 
 
 def knows_nfs_options(version: Version) -> bool:
-    """Tell whether the bootstrapper takes mount options of a share (2.6.0 and later)."""
-    return version >= Version(2, 6, 0)
+    """Tell whether the bootstrapper takes mount options of a share."""
+    return knows(version, "--nfs-options")
 
 
 def needs_storage_flag(version: Version) -> bool:

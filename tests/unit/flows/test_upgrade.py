@@ -26,8 +26,9 @@ from tests.fakes.runs import DirectRun
 
 OLD, NEW = "2.9.29", "2.10.4"
 STEPS = (
-    "decide the upgrade", "control plane before the registry", "require a way back", f"images of {NEW}",
-    "is there a point of this version", "what was true before an upgrade that was cut short", "canary",
+    "decide the upgrade", "control plane before the registry", "require a way back", f"plan images of {NEW}",
+    "is there a point of this version", f"images of {NEW}",
+    "what was true before an upgrade that was cut short", "canary",
     "pull canary", "note what is true before", "upgrade", "load balancer pool", "pull canary",
     "nothing else has changed", "is there a point of this version",
 )  # fmt: skip
@@ -45,6 +46,8 @@ def cluster(tmp_path: Path, server: RegistryServer, monkeypatch: pytest.MonkeyPa
     cluster = FakeCluster(tmp_path, [alive(1), alive(2), alive(3)], server=server)
     add_point(cluster, timedelta(hours=1), b"layer")
     cluster.version = parse_version(NEW)
+    cluster.bootstrapper.image = cluster.bootstrapper_image
+    cluster.bootstrapper.listed = (cluster.bootstrapper_image, f"mirantis/dtr-api:{NEW}")
     for node in cluster.settings.nodes:
         for image in cluster.bootstrapper.images():
             cluster.ssh(node.name).load(image)
@@ -107,7 +110,7 @@ def test_every_replica_is_upgraded_proven_and_backed_up(
     assert len(points_of(cluster)) == 2
     assert records(cluster) == []
     assert tuple(runs[0].steps) == STEPS
-    assert [step.action for step in report.did] == ["upgrade"] * 3 + ["configure"]
+    assert [step.action for step in report.did] == ["keep"] * 5 + ["upgrade"] * 3 + ["configure"]
     assert "GET /_ping" not in server.requests
 
 
@@ -215,11 +218,17 @@ def test_without_a_way_back_nothing_is_touched(cluster: FakeCluster) -> None:
     assert versions(cluster) == [NEW] * 3
 
 
-def test_a_node_without_the_images_is_named_with_what_to_pull(cluster: FakeCluster) -> None:
+def test_a_node_without_the_images_gets_them_before_anything_is_upgraded(cluster: FakeCluster) -> None:
     (cluster.ssh("msr-2").folder / "images").write_text("")
-    with pytest.raises(RefusedError, match=r"msr-2 lacks mirantis/dtr:2\.10\.4\n.*docker pull .*as msr/dtr"):
+    with pytest.raises(RefusedError, match="msr-2"):
         upgrade.fn("lab")
-    assert versions(cluster) == [OLD] * 3
+    assert (versions(cluster), records(cluster)) == ([OLD] * 3, [])
+    cluster.ssh("msr-2").offer(*cluster.bootstrapper.images())
+    assert ("load images", "msr-2") in [
+        (s.action, s.where) for s in plan_of(upgrade.fn("lab", plan_only=True)).steps
+    ]
+    assert ("load images", "msr-2") in [(s.action, s.where) for s in upgrade.fn("lab").did]
+    assert versions(cluster) == [NEW] * 3
 
 
 @pytest.mark.parametrize(

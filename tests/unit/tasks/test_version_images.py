@@ -2,12 +2,10 @@ from datetime import timedelta
 
 import pytest
 
-from runbook.domain.errors import RefusedError
 from runbook.domain.findings import Level
-from runbook.domain.plans import Action
 from runbook.domain.versions import parse_version
 from runbook.remote.vault_file import FileVault
-from tasks.version_images import check_older_images, require_images
+from tasks.version_images import check_older_images
 from tests.fakes.cluster_connection import FakeCluster
 from tests.fakes.many_points import add_point
 
@@ -49,19 +47,3 @@ def test_without_older_points_or_a_vault_there_is_nothing_to_say(cluster: FakeCl
     assert check_older_images.fn(cluster) == ()
     cluster.vault = FileVault(cluster.folder / "gone")
     assert check_older_images.fn(cluster) == ()
-
-
-def test_the_new_images_are_kept_where_they_are_and_a_node_that_lacks_one_is_named(
-    cluster: FakeCluster,
-) -> None:
-    nodes = [node.name for node in cluster.settings.nodes]
-    for node in nodes:
-        for image in cluster.bootstrapper.images():
-            cluster.ssh(node).load(image)
-    steps = require_images.fn(cluster, "2.9.29")
-    assert [(step.action, step.where) for step in steps] == [(Action.KEEP, node) for node in nodes]
-    (cluster.ssh("msr-2").folder / "images").write_text(f"{OLD_IMAGE}\n")
-    with pytest.raises(
-        RefusedError, match=r"^upgrade: msr-2 lacks lab/dtr-api:2\.9\.29\n.*docker pull lab/dtr-api"
-    ):
-        require_images.fn(cluster, "2.9.29")
