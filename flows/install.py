@@ -43,7 +43,7 @@ def _plan(run: Run, checked: Checked) -> Report:
     steps = (
         first,
         Step(Action.CONFIGURE, "storage", str(settings.storage.used.place()), reason),
-        Step(Action.CONFIGURE, settings.load_balancer.haproxy.name, "pool of all replicas", reason),
+        Step(Action.CONFIGURE, settings.load_balancer.used.name, "pool of all replicas", reason),
         Step(Action.VERIFY, settings.registry.external_url, "canary pushed and pulled", "it proves the path"),
     )
     run.report.plan = Plan("install", run.cluster.name, steps)

@@ -28,15 +28,15 @@ PermitRootLogin yes
 
 
 @contextmanager
-def real_sshd(folder: Path) -> Iterator[SshTarget]:
-    """Yield where it listens and what opens it; it is ended afterwards."""
+def real_sshd(folder: Path, options: str = "") -> Iterator[SshTarget]:
+    """Yield where it listens and what opens it, with more `options` of its own; it is ended afterwards."""
     ensure_program("sshd", "openssh-server")
     Path("/run/sshd").mkdir(exist_ok=True, mode=0o755)
     host, user, port = KeyPair(), KeyPair(), _free_port()
     (folder / "host").touch(mode=0o600)
     (folder / "host").write_text(host.private.get_secret_value())
     (folder / "authorized").write_text(f"{user.public}\n")
-    (folder / "config").write_text(_CONFIG.format(port=port, folder=folder))
+    (folder / "config").write_text(_CONFIG.format(port=port, folder=folder) + options)
     sshd = shutil.which("sshd") or "sshd"
     process = subprocess.Popen([sshd, "-D", "-e", "-f", str(folder / "config")], stderr=subprocess.DEVNULL)
     login = pwd.getpwuid(os.geteuid()).pw_name
