@@ -1,6 +1,7 @@
 """What HAProxy alone promises, with HAProxy itself on this machine, changed over a real sshd."""
 
 import http.client
+import logging
 import ssl
 import threading
 from collections.abc import Iterator
@@ -86,24 +87,26 @@ def test_a_connection_stays_open_when_the_pool_changes(
 
 
 def test_a_drain_waits_for_open_connections_while_new_ones_go_elsewhere(
-    place: HaproxySite, replicas: dict[str, Replica]
+    place: HaproxySite, replicas: dict[str, Replica], caplog: pytest.LogCaptureFixture
 ) -> None:
+    caplog.set_level(logging.INFO, "runbook")
     balancer = place.balancer(drain_within=60)
     balancer.apply(backends(replicas, "dtr1"))
-    leaving, rest = replicas["dtr1"].backend, backends(replicas, "dtr2")
-    drained = threading.Thread(target=balancer.drain, args=(leaving, rest))
+    drained = threading.Thread(
+        target=balancer.drain, args=(replicas["dtr1"].backend, backends(replicas, "dtr2"))
+    )
     with client(place) as connection:
         assert ask(connection) == 200
         drained.start()
-        wait_until(
-            lambda: None if set(balancer.pool_state()) == {"dtr2"} else "it is in", where="lb1", timeout=20
-        )
+        waits = "not yet: 1 connections to dtr1 are open"
+        wait_until(lambda: None if waits in caplog.text else caplog.text, where="lb1", timeout=30, poll=0.2)
+        replicas["dtr1"].fail()
         with client(place) as other:
-            replicas["dtr1"].fail()
             assert (ask(connection), ask(other)) == (503, 200)
         assert drained.is_alive()
     drained.join(30)
     assert not drained.is_alive()
+    assert "they end with the replica" not in caplog.text
 
 
 def test_a_connection_that_does_not_end_is_waited_for_only_so_long(
