@@ -9,11 +9,14 @@ from typing import Any
 from blocks.copies import copies_disagree
 from blocks.external_url import HTTPS, host_and_port
 from blocks.install_agreement import install_disagrees
+from blocks.load_balancer import BALANCERS
 from blocks.problems import Path, Problem, path_text
+from runbook.domain.load_balancer import HTTP_PORT
 from runbook.domain.topology import NodeRole, why_not_count
-from runbook.remote.haproxy import HTTP_PORT, STATS_PORT
+from runbook.remote.haproxy_config import STATS_PORT
 
-_BALANCER = ("load_balancer", "haproxy")
+_BALANCERS = [("load_balancer", kind) for kind in BALANCERS]
+_HAPROXY = ("load_balancer", "haproxy")
 _BUCKETS_ALONE = {
     "object_lock": "cannot lock its files",
     "credentials": "takes no keys",
@@ -29,8 +32,8 @@ def disagreements(document: Mapping[str, Any]) -> Iterator[Problem]:
     nodes: list[Machine] = [
         (("nodes", i), node) for i, node in enumerate(entries) if isinstance(node, Mapping)
     ]
-    balancer = _at(document, *_BALANCER)
-    machines = [*nodes, *([(_BALANCER, balancer)] if isinstance(balancer, Mapping) else [])]
+    balancers = [(path, found) for path in _BALANCERS if isinstance(found := _at(document, *path), Mapping)]
+    machines = [*nodes, *balancers]
     yield from _given_twice(machines, "name")
     yield from _given_twice(nodes, "address")
     yield from _roles(nodes, document.get("replicas"))
@@ -39,6 +42,7 @@ def disagreements(document: Mapping[str, Any]) -> Iterator[Problem]:
     yield from copies_disagree(document.get("vault"))
     yield from _of_buckets(document)
     yield from _storage(nodes, document)
+    yield from _instances(nodes, document)
 
 
 def _given_twice(machines: Sequence[Machine], key: str) -> Iterator[Problem]:
@@ -71,10 +75,12 @@ def _ports(document: Mapping[str, Any]) -> Iterator[Problem]:
     if port == HTTP_PORT:
         what = f"port {port} is where the load balancer takes plain HTTP; choose another"
         yield Problem(("registry", "external_url"), what)
-    statistics = _at(document, *_BALANCER, "stats_port") or STATS_PORT
+    if _at(document, *_HAPROXY) is None:
+        return
+    statistics = _at(document, *_HAPROXY, "stats_port") or STATS_PORT
     if str(statistics) in {str(port), str(HTTP_PORT)}:
         what = f"the load balancer serves the registry on port {statistics}; choose another"
-        yield Problem((*_BALANCER, "stats_port"), what)
+        yield Problem((*_HAPROXY, "stats_port"), what)
 
 
 def _of_buckets(document: Mapping[str, Any]) -> Iterator[Problem]:
@@ -98,6 +104,15 @@ def _storage(nodes: Sequence[Machine], document: Mapping[str, Any]) -> Iterator[
     if _at(document, "storage", "volume") and isinstance(replicas, int) and replicas > 1:
         what = f"{replicas} replicas cannot share a volume; use s3 or nfs, or set `replicas: 1`"
         yield Problem(("storage", "volume"), what)
+
+
+def _instances(nodes: Sequence[Machine], document: Mapping[str, Any]) -> Iterator[Problem]:
+    """Yield the nodes whose instances are named and that are none."""
+    instances = _at(document, "load_balancer", "aws_nlb", "instances")
+    known = {node.get("name") for _, node in nodes}
+    for name in instances if isinstance(instances, Mapping) else ():
+        if name not in known:
+            yield Problem(("load_balancer", "aws_nlb", "instances", name), f"{name} is none of the nodes")
 
 
 def _at(document: Any, *path: str) -> Any:

@@ -1,6 +1,6 @@
 """From the settings of a cluster to connections: made when first used, closed together."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from functools import cached_property
 from pathlib import Path
@@ -15,6 +15,7 @@ from runbook.domain.access import Role
 from runbook.domain.commands import ReplicaPorts
 from runbook.domain.errors import InvalidConfigError, NotReadyError, RefusedError, UnreachableError
 from runbook.domain.health import ClusterSeen
+from runbook.domain.load_balancer import Front
 from runbook.domain.topology import NodeSpec
 from runbook.domain.versions import parse_version, probe_path
 from runbook.remote.blob_seal import AsStored, BlobSeal
@@ -23,7 +24,8 @@ from runbook.remote.control_plane_api import ControlPlane
 from runbook.remote.control_plane_backup import ControlPlaneBackup
 from runbook.remote.discovery import observe
 from runbook.remote.docker_transport import DockerTransport
-from runbook.remote.haproxy import HaproxyOverSsh
+from runbook.remote.load_balancer import LoadBalancer, Site
+from runbook.remote.manual_balancer import nodes_that_answer
 from runbook.remote.registry_admin_api import RegistryAdmin
 from runbook.remote.registry_api import Registry, ping
 from runbook.remote.ssh import SshConnection, SshPool
@@ -66,7 +68,7 @@ class ClusterConnection:
 
     def ssh(self, name: str) -> SshConnection:
         """Return the run's SSH connection to a node or to the load balancer."""
-        machines = [*self.settings.nodes, self.settings.load_balancer.haproxy]
+        machines = [*self.settings.nodes, *self.settings.load_balancer.machines]
         machine = next(machine for machine in machines if machine.name == name)
         return self._ssh.get(machine.target(self.settings.ssh))
 
@@ -212,12 +214,18 @@ class ClusterConnection:
         return resolve(reference) if reference else None
 
     @cached_property
-    def load_balancer(self) -> HaproxyOverSsh:
-        """HAProxy on its machine."""
-        haproxy = self.settings.load_balancer.haproxy
-        return HaproxyOverSsh(
-            self.ssh(haproxy.name), haproxy.config_path, haproxy.stats_port, take_over=haproxy.take_over
-        )
+    def load_balancer(self) -> LoadBalancer:
+        """The load balancer, whichever kind it is."""
+        host, port = self.settings.registry.server
+        front = Front(host, port, probe_path=probe_path(self.version))
+        addresses = {node.name: node.address for node in self.registry_nodes}
+        return self.settings.load_balancer.used.connect(Site(front, self.ssh, addresses, self._answering))
+
+    def _answering(self, times: int) -> Iterator[str]:
+        """Yield the nodes whose replicas answer that many new connections to the external URL."""
+        url = self.settings.registry.external_url
+        with RegistryAdmin(url, self.registry_ca(), *self._administrator(), keep_alive=False) as admin:
+            yield from nodes_that_answer(admin, times)
 
     def observe(self) -> ClusterSeen:
         """Return the registry as it is now."""
@@ -243,10 +251,7 @@ class ClusterConnection:
             "registry": settings.registry.model_dump(),
             "nodes": [entry.model_dump(include={"name", "address", "role"}) for entry in settings.nodes],
             "storage": settings.storage.described(),
-            "load_balancer": {
-                "address": settings.load_balancer.haproxy.address,
-                "configuration": self.load_balancer.read(),
-            },
+            "load_balancer": self.load_balancer.described(),
         }
 
     def close(self) -> None:

@@ -1,84 +1,67 @@
-"""The load balancer: TCP passthrough to every member, each probed for itself."""
+"""The load balancer: TCP passthrough to every member, each probed for itself; what kind it is makes no difference."""
+
+from collections.abc import Sequence
 
 from prefect import get_run_logger
 
 from blocks.connection import ClusterConnection
 from runbook.domain.errors import RunbookError
-from runbook.domain.findings import Finding, Level, not_judged, ok
+from runbook.domain.findings import Finding, not_judged
+from runbook.domain.health import Replica
+from runbook.domain.load_balancer import Backend
 from runbook.domain.plans import NO_REPLICA, Action, Step
-from runbook.domain.versions import probe_path
-from runbook.remote.haproxy import Backend, Front, render, why_not_up
-from runbook.remote.waiting import wait_until
 from tasks.policy import step
-
-UP_WITHIN = 60.0
-"""Seconds within which every replica of a new pool must be up in the balancer's eyes."""
 
 
 @step("check load balancer")
 def check_load_balancer(cluster: ClusterConnection) -> tuple[Finding, ...]:
-    """Return whether the load balancer can be configured, and whether its pool is up if it has one."""
-    name = cluster.settings.load_balancer.haproxy.name
+    """Return whether the load balancer is set up as it must be, with the pool of the replicas, each up."""
     try:
-        if cluster.load_balancer.read() != _render(cluster, _members(cluster)):
-            cluster.load_balancer.require_replaceable()
-            what, next_step = "its pool is not that of the replicas", "install or scale-out sets it"
-            return (Finding(Level.WARNING, name, what, next_step),)
-        pool = cluster.load_balancer.pool_state()
+        return cluster.load_balancer.check(_backends(cluster, _members(cluster)))
     except RunbookError as error:
-        return not_judged(name, error)
-    if reason := why_not_up(pool, pool):
-        return (Finding(Level.WARNING, name, reason, "look at the replicas with `runbook check`"),)
-    return (ok(name, f"{len(pool)} replicas in its pool, all up"),)
+        return not_judged(cluster.settings.load_balancer.used.name, error)
 
 
-@step("plan the load balancer pool")
+@step("plan load balancer pool")
 def plan_pool(cluster: ClusterConnection) -> Step:
-    """Return what `ensure_pool` would do."""
-    name, pool = cluster.settings.load_balancer.haproxy.name, _members(cluster)
+    """Return the step that `ensure_pool` would take now; nothing is touched."""
+    pool = _backends(cluster, _members(cluster))
     if not pool:
+        name = cluster.settings.load_balancer.used.name
         return Step(Action.CONFIGURE, name, "pool of the first replica", NO_REPLICA)
-    what = f"pool of {', '.join(backend.name for backend in pool)}"
-    if cluster.load_balancer.read() == _render(cluster, pool):
-        return Step(Action.KEEP, name, what, "its configuration is as wanted")
-    return Step(Action.CONFIGURE, name, what, "its configuration differs")
+    return cluster.load_balancer.plan(pool)
 
 
 @step("load balancer pool")
 def ensure_pool(cluster: ClusterConnection, without: str = "") -> Step:
-    """Leave the load balancer passing TCP to every member that is there, each up; to none on `without` ("a,b")."""
-    name = cluster.settings.load_balancer.haproxy.name
-    pool = tuple(backend for backend in _members(cluster) if backend.name not in without.split(","))
-    wanted = _render(cluster, pool)
-    what = f"pool of {', '.join(backend.name for backend in pool)}"
-    if cluster.load_balancer.read() == wanted:
-        decision = Step(Action.KEEP, name, what, "its configuration is as wanted")
-    else:
-        decision = Step(Action.CONFIGURE, name, what, "its configuration differs")
+    """Leave the load balancer passing TCP to every member that is there, each up; to none on `without` ("a,b").
+
+    A healthy replica on `without` gets no new connection first, and its open ones have the time to end.
+    """
+    members, gone = _members(cluster), without.split(",")
+    pool = _backends(cluster, [r for r in members if r.node not in gone])
+    leaving = _backends(cluster, [r for r in members if r.node in gone and r.healthy])
+    decision = cluster.load_balancer.plan(pool)
     get_run_logger().info("%s", decision)
-    if decision.action is Action.CONFIGURE:
-        cluster.load_balancer.apply(wanted)
-    names = [backend.name for backend in pool]
-    wait_until(
-        lambda: why_not_up(cluster.load_balancer.pool_state(), names), where=name, timeout=UP_WITHIN, poll=0.5
-    )
+    for number, backend in enumerate(leaving, start=1):
+        cluster.load_balancer.drain(backend, (*pool, *leaving[number:]))
+    if not leaving:
+        cluster.load_balancer.apply(pool)
     return decision
 
 
-def _members(cluster: ClusterConnection) -> tuple[Backend, ...]:
-    """Return the members that have containers, as the load balancer reaches them."""
-    addresses = {node.name: node.address for node in cluster.registry_nodes}
-    port = cluster.settings.registry.https_port
+def _members(cluster: ClusterConnection) -> list[Replica]:
+    """Return the members that have containers."""
     seen = cluster.observe()
+    return [r for r in seen.replicas if r.services and r.replica_id in seen.members]
+
+
+def _backends(cluster: ClusterConnection, members: Sequence[Replica]) -> tuple[Backend, ...]:
+    """Return these replicas as the load balancer reaches them."""
+    addresses = {node.name: node.address for node in cluster.registry_nodes}
+    https, http = cluster.settings.registry.https_port, cluster.settings.registry.http_port
     return tuple(
-        Backend(r.node, addresses[r.node], https_port=port)
-        for r in seen.replicas
-        if r.services and r.replica_id in seen.members and r.node in addresses
+        Backend(r.node, addresses[r.node], https_port=https, http_port=http)
+        for r in members
+        if r.node in addresses
     )
-
-
-def _render(cluster: ClusterConnection, pool: tuple[Backend, ...]) -> str:
-    balancer = cluster.settings.load_balancer.haproxy
-    host, port = cluster.settings.registry.server
-    front = Front(host, port, balancer.stats_port, balancer.stats_address)
-    return render(pool, probe_path=probe_path(cluster.version), front=front)

@@ -79,7 +79,7 @@ class LabCluster:
 
     def ssh_target(self, name: str) -> SshTarget:
         """Return how SSH reaches a node or the load balancer."""
-        machines = [*self.settings.nodes, self.settings.load_balancer.haproxy]
+        machines = [*self.settings.nodes, *self.settings.load_balancer.machines]
         return next(machine for machine in machines if machine.name == name).target(self.settings.ssh)
 
     def manager_docker(self, args: Sequence[str], stdin: bytes = b"") -> Completed:

@@ -19,7 +19,7 @@ from runbook.domain.commands import (
     RestoreSpec,
     StorageChoice,
 )
-from runbook.domain.errors import ForeignFileError, RefusedError, RunbookError
+from runbook.domain.errors import RefusedError, RunbookError
 from runbook.domain.health import ClusterSeen, Replica
 from runbook.domain.topology import NodeSpec
 from runbook.domain.versions import Version, parse_version
@@ -27,11 +27,10 @@ from runbook.remote.blob_seal import AsStored
 from runbook.remote.bootstrapper import InstallResult, JoinResult, Source
 from runbook.remote.control_plane_api import ControlPlaneNode
 from runbook.remote.encryption import generate_identity
-from runbook.remote.haproxy import ServerState
-from runbook.remote.haproxy_file import MARKER
 from runbook.remote.registry_admin_api import RegistryAdmin
 from runbook.remote.registry_api import Registry
 from runbook.remote.vault_file import FileVault
+from tests.fakes.balancer import FakeBalancer
 from tests.fakes.clusters import IDS, alive, registry_nodes
 from tests.fakes.local_node import LocalNode
 from tests.fakes.memory_storage import MemoryStorage
@@ -125,31 +124,6 @@ class FakeControlPlaneBackup:
     @contextmanager
     def stream(self) -> Iterator["FakeArchive"]:
         yield FakeArchive(self.archive, self.failure)
-
-
-@dataclass
-class FakeBalancer:
-    """Takes a configuration and finds every server of it up at once; keeps what a person wrote."""
-
-    text: str = ""
-    applied: int = 0
-    take_over: bool = False
-
-    def read(self) -> str:
-        return self.text
-
-    def require_replaceable(self) -> None:
-        if self.text and MARKER not in self.text and not self.take_over:
-            raise ForeignFileError("lb-1", "haproxy.cfg was written by hand", "set `take_over: true`")
-
-    def apply(self, text: str) -> None:
-        self.require_replaceable()
-        self.text = text
-        self.applied += 1
-
-    def pool_state(self) -> dict[str, ServerState]:
-        servers = [line.split()[1] for line in self.text.splitlines() if " check-ssl" in line]
-        return {name: ServerState("UP", "L7OK 200") for name in servers}
 
 
 @dataclass

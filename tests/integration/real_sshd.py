@@ -56,9 +56,9 @@ class SshdSite:
 
 
 @contextmanager
-def real_sshd(folder: Path) -> Iterator[SshTarget]:
-    """Yield where it listens and what opens it; it is ended afterwards."""
-    with sshd_site(folder) as site:
+def real_sshd(folder: Path, options: str = "") -> Iterator[SshTarget]:
+    """Yield where it listens and what opens it, with more `options` of its own; it is ended afterwards."""
+    with sshd_site(folder, options) as site:
         yield site.target
 
 

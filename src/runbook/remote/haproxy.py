@@ -1,178 +1,159 @@
 """HAProxy in front of the replicas: TCP passthrough, each replica probed for itself, changed over SSH."""
 
-import csv
-import http.client
-import io
 import logging
-import re
-import socket
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import cast
+from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-
-from runbook.domain.errors import MismatchError
-from runbook.remote.haproxy_file import MARKER, HaproxyFile
+from runbook.domain.errors import ForeignFileError, MismatchError, NotReadyError, RunbookError
+from runbook.domain.findings import Finding, Level, from_error
+from runbook.domain.load_balancer import (
+    Advice,
+    Backend,
+    Member,
+    judge_pool,
+    judge_setups,
+    plan_pool,
+    why_not_members,
+    why_not_pool,
+)
+from runbook.domain.plans import Step
+from runbook.remote.haproxy_config import HaproxyConfig, Statistics, render
+from runbook.remote.haproxy_file import HaproxyFile
+from runbook.remote.haproxy_stats import QUESTION, parse_answer
+from runbook.remote.load_balancer import Site
+from runbook.remote.open_connections import open_connections
 from runbook.remote.ssh import SshConnection
+from runbook.remote.waiting import wait_until
 
 logger = logging.getLogger(__name__)
 
-HTTP_PORT = 80
-STATS_PORT = 8181
-LOOPBACK = "127.0.0.1"
-EVERYWHERE = "*"
 CONFIG_PATH = "/etc/haproxy/haproxy.cfg"
-_POOL = "replicas_https"
-_QUESTION = b"GET /;csv HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
-_SAFE_NAME = re.compile(r"[A-Za-z0-9_.:-]+")
+_SETS_IT = "install or scale-out writes a configuration that is right"
+_ANOTHER = "its configuration is not the one that the runbooks write"
+_ADVICE = Advice(passthrough=_SETS_IT, probe=_SETS_IT, idle=_SETS_IT)
 
 
 @dataclass(frozen=True)
-class Backend:
-    """A replica as the load balancer reaches it."""
+class HaproxyPlace:
+    """HAProxy on its machine, and how long it is waited for."""
 
     name: str
-    address: str
-    https_port: int = 443
-    http_port: int = 80
+    config_path: str = CONFIG_PATH
+    take_over: bool = False
+    statistics: Statistics = Statistics()
+    up_within: float = 60.0
+    drain_within: float = 120.0
 
 
-@dataclass(frozen=True)
-class Front:
-    """What the load balancer is called and listens on; its statistics are read over loopback in any case."""
-
-    host: str
-    https_port: int = 443
-    stats_port: int = STATS_PORT
-    stats_address: str = LOOPBACK
-
-    @property
-    def stats_addresses(self) -> tuple[str, ...]:
-        """The addresses of the statistics page."""
-        apart = self.stats_address not in {LOOPBACK, EVERYWHERE}
-        return (LOOPBACK, self.stats_address) if apart else (self.stats_address,)
-
-
-@dataclass(frozen=True)
-class ServerState:
-    """What HAProxy thinks of a server: its status word (`UP`, `DOWN`, …) and why."""
-
-    status: str
-    why: str
-
-    @property
-    def up(self) -> bool:
-        """Tell whether it was probed and found well; before its first probe HAProxy calls every server up."""
-        return self.status == "UP" and not self.why.startswith(("INI", "*"))
-
-
-def render(pool: Sequence[Backend], *, probe_path: str, front: Front) -> str:
-    """Return the configuration for this pool, in order of name."""
-    for text in [front.host, *(value for backend in pool for value in (backend.name, backend.address))]:
-        if not _SAFE_NAME.fullmatch(text):
-            raise ValueError(f"'{text}' cannot stand in HAProxy's configuration")
-    environment = Environment(
-        loader=PackageLoader("runbook.remote"),
-        undefined=StrictUndefined,
-        keep_trailing_newline=True,
-        autoescape=False,  # it is no HTML
-    )
-    return environment.get_template("haproxy.cfg.j2").render(
-        pool=sorted(pool, key=lambda backend: backend.name),
-        probe_path=probe_path,
-        front=front,
-        http_port=HTTP_PORT,
-        marker=MARKER,
-    )
-
-
-def why_not_up(states: Mapping[str, ServerState], wanted: Iterable[str]) -> str | None:
-    """Return what keeps the pool from being exactly the wanted servers, all of them up."""
-    names = set(wanted)
-    if missing := sorted(names - states.keys()):
-        return f"{', '.join(missing)} not in its pool"
-    if surplus := sorted(states.keys() - names):
-        return f"{', '.join(surplus)} still in its pool"
-    down = [
-        f"{name} is {states[name].status} ({states[name].why})"
-        for name in sorted(names)
-        if not states[name].up
-    ]
-    return "; ".join(down) or None
-
-
-class HaproxyOverSsh:
+class Haproxy:
     """HAProxy on a machine that SSH reaches."""
 
-    def __init__(
-        self,
-        connection: SshConnection,
-        config_path: str = CONFIG_PATH,
-        stats_port: int = STATS_PORT,
-        *,
-        take_over: bool = False,
-    ) -> None:
-        self._connection = connection
-        self._where = connection.target.name
-        self._file = HaproxyFile(connection, config_path, take_over=take_over)
-        self._stats_port = stats_port
+    def __init__(self, site: Site, place: HaproxyPlace) -> None:
+        self._front = site.front
+        self._site = site
+        self._place = place
 
-    def read(self) -> str:
-        """Return the configuration as it is, empty when there is none."""
-        return self._file.read()
+    @property
+    def name(self) -> str:
+        """The machine's name."""
+        return self._place.name
 
-    def require_replaceable(self) -> None:
-        """Raise ForeignFileError where the configuration is somebody else's."""
-        self._file.require_replaceable()
+    @property
+    def _file(self) -> HaproxyFile:
+        return HaproxyFile(self._connect(), self._place.config_path, take_over=self._place.take_over)
 
-    def apply(self, text: str) -> None:
-        """Leave HAProxy running with `text`; an invalid one changes nothing, a failed reload is taken back."""
-        self._file.require_replaceable()
-        self._file.replace(text)
-        logger.info("%s: HAProxy runs with a new configuration", self._where)
+    def check(self, pool: Sequence[Backend]) -> tuple[Finding, ...]:
+        """Return whether its configuration is the one for this pool, and each member up."""
+        text = self._file.read()
+        if text == self._render(pool):
+            return (judge_pool(self.name, self.pool_state(), _names(pool)),)
+        try:
+            self._file.require_replaceable()
+        except ForeignFileError as error:
+            return (from_error(error), *self._judge(text))
+        reason = self._why_not_members(text, pool)
+        what = f"its pool is not that of the replicas: {reason}" if reason else _ANOTHER
+        return (Finding(Level.WARNING, self.name, what, "install or scale-out sets it"), *self._judge(text))
 
-    def pool_state(self) -> dict[str, ServerState]:
+    def plan(self, pool: Sequence[Backend]) -> Step:
+        """Return what `apply` would do."""
+        text = self._file.read()
+        differs = None if text == self._render(pool) else self._why_not_members(text, pool) or _ANOTHER
+        return plan_pool(self.name, pool, differs, "its configuration is as wanted")
+
+    def apply(self, pool: Sequence[Backend]) -> None:
+        """Leave HAProxy with this pool, each up; a configuration with which they do not come up is taken back."""
+        text, changed = self._render(pool), False
+        if self._file.read() != text:
+            self._file.require_replaceable()
+            self._file.replace(text)
+            changed = True
+            logger.info("%s: HAProxy runs with a new configuration", self.name)
+        try:
+            self._wait_until_up(pool)
+        except (NotReadyError, MismatchError):
+            if changed:
+                self._take_back()
+            raise
+
+    def drain(self, backend: Backend, rest: Sequence[Backend]) -> None:
+        """Leave HAProxy with `rest`; the process before the reload keeps the open connections until they end."""
+        self.apply(rest)
+        try:
+            wait_until(
+                lambda: self._why_not_drained(backend),
+                where=self.name,
+                timeout=self._place.drain_within,
+                poll=1.0,
+            )
+        except NotReadyError as error:
+            logger.warning("%s: %s; they end with the replica", self.name, error.what)
+
+    def pool_state(self) -> dict[str, Member]:
         """Return what HAProxy thinks of each replica of its pool."""
-        answer = self._connection.ask_local_port(self._stats_port, _QUESTION)
-        return parse_pool(self._where, _body(answer).decode(errors="replace"))
+        answer = self._connect().ask_local_port(self._place.statistics.port, QUESTION)
+        return parse_answer(self.name, answer)
 
+    def described(self) -> dict[str, Any]:
+        """Return its address and its whole configuration."""
+        target = self._connect().target
+        return {"kind": "haproxy", "address": target.address, "configuration": self._file.read()}
 
-def parse_pool(where: str, table: str) -> dict[str, ServerState]:
-    """Return the replicas in HAProxy's table of statistics (CSV)."""
-    if not table.startswith("# pxname,"):
-        raise MismatchError(
-            where,
-            "its statistics page does not answer as HAProxy's does",
-            "see which service listens on the statistics port, then rerun",
+    def _connect(self) -> SshConnection:
+        return self._site.ssh(self.name)
+
+    def _render(self, pool: Sequence[Backend]) -> str:
+        return render(pool, self._front, self._place.statistics)
+
+    def _judge(self, text: str) -> tuple[Finding, ...]:
+        setups = HaproxyConfig(text).setups(self._front)
+        ports = (self._front.https_port, self._front.http_port)
+        return judge_setups(self.name, setups, self._front, _ADVICE, ports)
+
+    def _why_not_members(self, text: str, pool: Sequence[Backend]) -> str | None:
+        return why_not_members(HaproxyConfig(text).members(self._front), _names(pool))
+
+    def _wait_until_up(self, pool: Sequence[Backend]) -> None:
+        wait_until(
+            lambda: why_not_pool(self.pool_state(), _names(pool)),
+            where=self.name,
+            timeout=self._place.up_within,
+            poll=0.5,
+            next_step="see that this machine reaches each replica's port and that each is healthy, then rerun",
         )
-    rows = csv.DictReader(io.StringIO(table.removeprefix("# ")))
-    return {
-        row["svname"]: ServerState(row["status"], _why(row))
-        for row in rows
-        if row["pxname"] == _POOL and row["svname"] != "BACKEND"
-    }
+
+    def _why_not_drained(self, backend: Backend) -> str | None:
+        ports = (backend.https_port, backend.http_port)
+        count = open_connections(self._connect(), backend.address, ports)
+        return f"{count} connections to {backend.name} are open" if count else None
+
+    def _take_back(self) -> None:
+        with suppress(RunbookError):  # what went wrong before is told
+            self._file.take_back()
+            logger.warning("%s: HAProxy runs with the configuration before", self.name)
 
 
-class _Received:
-    """Bytes that have come, where a socket is expected."""
-
-    def __init__(self, data: bytes) -> None:
-        self._data = data
-
-    def makefile(self, _mode: str) -> io.BytesIO:
-        return io.BytesIO(self._data)
-
-
-def _body(answer: bytes) -> bytes:
-    response = http.client.HTTPResponse(cast(socket.socket, _Received(answer)))
-    try:
-        response.begin()
-        return response.read()
-    except http.client.HTTPException:
-        return b""  # whoever answers, it is not HAProxy
-
-
-def _why(row: Mapping[str, str]) -> str:
-    parts = (row.get("check_status"), row.get("check_code"), row.get("last_chk") or row.get("check_desc"))
-    return " ".join(part for part in parts if part)
+def _names(pool: Sequence[Backend]) -> list[str]:
+    return [backend.name for backend in pool]

@@ -11,33 +11,45 @@ _ALERT = re.compile(r"^\[ALERT\]\s*(?:\(\d+\)\s*:\s*)?(?P<text>.*)$", re.MULTILI
 _READ_THE_LOG = "read HAProxy's log there, mend the cause, then rerun"
 
 _READ = '[ ! -e "$1" ] || cat "$1"'
-_APPLY = """
-path=$1 new=$2 marker=$3
+_START = """
+path=$1
+# one that runs is never restarted: where the reload fails, it goes on serving what it served
+start() { if service haproxy status >/dev/null 2>&1; then service haproxy reload; else service haproxy restart; fi; }
+take_back() {
+  if [ -e "$path.previous" ]; then
+    cp -p "$path.previous" "$path.back" && mv -f "$path.back" "$path" && start
+  else
+    rm -f "$path"
+  fi
+}
+"""
+# without one before, there was no HAProxy
+_TAKE_BACK = f'{_START}[ -e "$path.previous" ] || service haproxy stop; take_back'
+_APPLY = (
+    _START
+    + """
+new=$2 marker=$3
 swap() {
   if [ ! -e "$path" ]; then
     rm -f "$path.previous"
   else
     if ! grep -q "^$marker" "$path"; then # somebody else's
       kept=$path.before-runbooks
-      [ ! -e "$kept" ] || kept=$kept.$(date -u +%Y%m%dT%H%M%SZ)
-      cp -p "$path" "$path.kept" && mv "$path.kept" "$kept" || return 1
+      if ! cmp -s "$path" "$kept"; then
+        [ ! -e "$kept" ] || kept=$kept.$(date -u +%Y%m%dT%H%M%SZ)
+        cp -p "$path" "$path.kept" && mv "$path.kept" "$kept" || return 1
+      fi
     fi
     cp -p "$path" "$path.previous" || return 1
   fi
   mv -f "$new" "$path"
 }
-# one that runs is never restarted: where the reload fails, it goes on serving what it served
-start() { if service haproxy status >/dev/null 2>&1; then service haproxy reload; else service haproxy restart; fi; }
 swap || exit 1
 if start; then exit 0; fi
-if [ -e "$path.previous" ]; then
-  cp -p "$path.previous" "$path"
-  start >/dev/null 2>&1
-else
-  rm -f "$path"
-fi
+take_back >/dev/null 2>&1
 exit 1
 """
+)
 # Debian and Red Hat both say which digest the file had in its package.
 _IS_PACKAGED = r"""
 path=$1
@@ -92,6 +104,12 @@ class HaproxyFile:
             self._connection.run(("rm", "-f", new))
             raise self._refusal(f"HAProxy refuses the new configuration: {_alert(checked.stderr)}")
         done = self._shell(_APPLY, new, MARKER)
+        if done.status != 0:
+            raise self._refusal(f"HAProxy could not be reloaded: {_words(done.stdout + done.stderr)}")
+
+    def take_back(self) -> None:
+        """Leave HAProxy running with the configuration before the last `replace`, and that file in its place."""
+        done = self._shell(_TAKE_BACK)
         if done.status != 0:
             raise self._refusal(f"HAProxy could not be reloaded: {_words(done.stdout + done.stderr)}")
 

@@ -36,13 +36,17 @@ class RegistryAdmin:
         password: SecretStr,
         *,
         server_name: str | None = None,
+        keep_alive: bool = True,
     ) -> None:
         """Reach it at `url`, trusting `ca_pem` besides the system's authorities.
 
-        `server_name` is the external URL's host where `url` is that of one replica.
+        `server_name` is the external URL's host where `url` is that of one replica. Without `keep_alive` each call
+        is a connection of its own, which a load balancer gives to whom it will.
         """
         self.url = url.rstrip("/")
         self._http = client(self.url, trusting(ca_pem), server_name=server_name)
+        if not keep_alive:
+            self._http.headers["Connection"] = "close"
         self._login = (user, password)
 
     def __enter__(self) -> Self:

@@ -1,7 +1,7 @@
-from runbook.domain.errors import ForeignFileError, RefusedError
+from runbook.domain.errors import NotReadyError, RefusedError
 from runbook.domain.findings import Level, from_error
 from runbook.domain.plans import Action
-from tasks.load_balancer import check_load_balancer, ensure_pool
+from tasks.load_balancer import check_load_balancer, ensure_pool, plan_pool
 from tests.fakes.cluster_connection import FakeCluster
 from tests.fakes.clusters import alive, dead
 
@@ -17,24 +17,8 @@ def test_a_new_replica_changes_the_pool(cluster: FakeCluster) -> None:
     cluster.replicas = [alive(1)]
     ensure_pool.fn(cluster)
     cluster.replicas.append(alive(3))
-    assert ensure_pool.fn(cluster).what == "pool of dtr1, dtr3"
-
-
-def test_a_configuration_written_by_hand_is_found_before_anything_is_touched(cluster: FakeCluster) -> None:
-    cluster.load_balancer.text = "frontend intranet\n    bind *:443\n"
-    (finding,) = check_load_balancer.fn(cluster)
-    assert (finding.level, finding.where, finding.error) == ("blocks", "lb-1", ForeignFileError)
-    cluster.load_balancer.take_over = True
-    (finding,) = check_load_balancer.fn(cluster)
-    assert (finding.level, finding.what) == ("warning", "its pool is not that of the replicas")
-
-
-def test_the_load_balancer_listens_on_the_port_of_the_external_url(cluster: FakeCluster) -> None:
-    cluster.settings.registry.external_url = "https://registry.example.com:4443"
-    cluster.replicas = [alive(1)]
-    ensure_pool.fn(cluster)
-    binds = [line.strip() for line in cluster.load_balancer.text.splitlines() if "bind" in line]
-    assert binds == ["bind *:4443", "bind *:80", "bind 127.0.0.1:8181"]
+    done = ensure_pool.fn(cluster)
+    assert (done.what, done.reason) == ("pool of dtr1, dtr3", "dtr3 not in its pool")
 
 
 def test_volumes_without_containers_are_no_member_of_the_pool(cluster: FakeCluster) -> None:
@@ -42,11 +26,35 @@ def test_volumes_without_containers_are_no_member_of_the_pool(cluster: FakeClust
     assert ensure_pool.fn(cluster).what == "pool of dtr1"
 
 
+def test_a_replica_that_will_leave_is_drained_and_one_that_is_dead_is_taken_out(cluster: FakeCluster) -> None:
+    cluster.replicas = [alive(1), alive(2), dead(3)]
+    assert ensure_pool.fn(cluster, "dtr3").what == "pool of dtr1, dtr2"
+    assert cluster.load_balancer.drained == []
+    cluster.replicas = [alive(1), alive(2)]
+    assert ensure_pool.fn(cluster, "dtr2").what == "pool of dtr1"
+    assert (cluster.load_balancer.pool, cluster.load_balancer.drained) == (("dtr1",), ["dtr2"])
+
+
+def test_a_plan_shows_what_would_be_done_and_touches_nothing(cluster: FakeCluster) -> None:
+    cluster.replicas = [alive(1)]
+    ensure_pool.fn(cluster)
+    assert plan_pool.fn(cluster, ["dtr1"]).action is Action.KEEP
+    planned = plan_pool.fn(cluster, ["dtr1", "dtr2"])
+    assert (planned.action, planned.where) == (Action.CONFIGURE, "lb-1")
+    assert (planned.what, planned.reason) == ("pool of dtr1, dtr2", "dtr2 not in its pool")
+    assert cluster.load_balancer.pool == ("dtr1",)
+
+
 def test_a_pool_of_the_replicas_that_are_there_is_well(cluster: FakeCluster) -> None:
     cluster.replicas = [alive(1)]
     ensure_pool.fn(cluster)
     (found,) = check_load_balancer.fn(cluster)
     assert (found.level, found.what) == (Level.OK, "1 replicas in its pool, all up")
+
+
+def test_a_load_balancer_that_cannot_be_asked_is_a_finding(cluster: FakeCluster) -> None:
+    cluster.load_balancer.failure = NotReadyError("lb-1", "it is away", "wait")
+    assert check_load_balancer.fn(cluster) == (from_error(cluster.load_balancer.failure),)
 
 
 def test_a_pool_that_cannot_be_compared_is_said_to_be_so_beside_the_reason(cluster: FakeCluster) -> None:
