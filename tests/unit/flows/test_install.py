@@ -43,7 +43,7 @@ def cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeClu
         cluster.folder.mkdir(exist_ok=True)
         cluster.storage = StorageOf(server)
         for node in cluster.settings.nodes:
-            cluster.ssh(node.name).load(*cluster.bootstrapper.listed)
+            cluster.ssh(node.name).load(*cluster.bootstrapper.images())
         monkeypatch.setattr(install_module, "Run", lambda flow, _name: DirectRun(flow, cluster))
         monkeypatch.setattr(install_module, "preflight", lambda *_args, **_options: [])
         yield cluster
