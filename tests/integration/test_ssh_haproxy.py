@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from runbook.domain.errors import ForeignFileError, NotReadyError, RefusedError
+from runbook.domain.errors import ForeignFileError, RefusedError
 from runbook.domain.load_balancer import Front
 from runbook.remote.haproxy import Haproxy, HaproxyPlace
 from runbook.remote.haproxy_config import Statistics
@@ -67,10 +67,14 @@ def replica(connection: SshConnection, tmp_path: Path) -> Iterator[Replica]:
 
 def test_a_replica_is_up_while_its_probe_says_so(connection: SshConnection, replica: Replica) -> None:
     haproxy = haproxy_of(connection)
+
+    def why_not_down() -> str | None:
+        words = haproxy.pool_state()["dtr1"].words
+        return None if words.startswith("DOWN (L7STS 503") else words
+
     haproxy.apply([replica.backend])
     replica.fail()
-    with pytest.raises(NotReadyError, match=r"dtr1 is DOWN \(L7STS 503"):
-        haproxy_of(connection, up_within=8).apply([replica.backend])
+    wait_until(why_not_down, where="lb1", timeout=30, poll=0.3)
     replica.mend()
     haproxy.apply([replica.backend])
 
