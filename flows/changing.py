@@ -4,7 +4,7 @@ from typing import Any
 
 from prefect import Task
 
-from flows.growth import carry_out
+from flows.growth import carry_out, plan_changes
 from flows.run import After, Run
 from runbook.domain.changes import Changes
 from runbook.domain.plans import Plan
@@ -16,7 +16,8 @@ def change(
 ) -> Report:
     """Leave done what `choose` decides, or with `plan_only` in the report as a plan."""
     if plan_only:
-        steps = run.step(choose, *args, after=checked).result().steps
+        planned = run.step(choose, *args, after=checked)
+        steps = plan_changes(run, planned.result(), after=[planned])
         run.report.plan = Plan(run.report.flow, run.cluster.name, steps)
         return run.report.planned()
     with run.lock():

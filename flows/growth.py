@@ -3,8 +3,10 @@
 from flows.run import After, Run
 from runbook.domain.changes import Changes, Removal
 from runbook.domain.health import why_even
+from runbook.domain.plans import Step
 from tasks.leftovers import clear_leftover
 from tasks.load_balancer import ensure_pool
+from tasks.node_images import ensure_images, plan_images
 from tasks.removal import ensure_removed
 from tasks.replicas import choose_joins, ensure_replica_on, verify_replicas
 
@@ -24,6 +26,10 @@ def carry_out(run: Run, changes: Changes, wanted: int, after: After) -> After:
         run.report.did.append(left.step)
     for removal in changes.dead:
         last = _remove(run, removal, changes.dead_nodes, last)
+    if changes.joins:
+        images = run.step(ensure_images, *_images_of(run, changes), after=last)
+        run.report.did += images.result()
+        last = [images]
     for joining in changes.joins:
         joined = run.step(ensure_replica_on, joining.node, after=last)
         pool = run.step(ensure_pool, after=[joined])
@@ -40,6 +46,19 @@ def carry_out(run: Run, changes: Changes, wanted: int, after: After) -> After:
     run.report.notes.append(seen.summary())
     run.report.notes += [warning for warning in [why_even(len(seen.members))] if warning]
     return [counted]
+
+
+def plan_changes(run: Run, changes: Changes, after: After = ()) -> tuple[Step, ...]:
+    """Return every step of the changes, the images that a new replica's node still needs among them."""
+    if not changes.joins:
+        return changes.steps
+    images = run.step(plan_images, *_images_of(run, changes), after=after).result()
+    return (*images, *changes.steps)
+
+
+def _images_of(run: Run, changes: Changes) -> tuple[str, tuple[str, ...]]:
+    """Return the version, and the nodes that a new replica comes to."""
+    return str(run.cluster.version), tuple(joining.node for joining in changes.joins)
 
 
 def _remove(run: Run, removal: Removal, without: str, after: After) -> After:

@@ -2,7 +2,7 @@
 
 from prefect import flow
 
-from flows.growth import grow
+from flows.growth import grow, plan_changes
 from flows.preflight import preflight
 from flows.run import Run
 from runbook.domain.plans import Plan
@@ -20,8 +20,9 @@ def scale_out(cluster: str, replicas: int | None = None, plan_only: bool = False
         wanted = replicas if replicas is not None else run.cluster.settings.replicas
         checked = preflight(run, ports=True)
         if plan_only:
-            changes = run.step(choose_joins, wanted, after=checked).result()
-            run.report.plan = Plan("scale-out", run.cluster.name, changes.steps)
+            planned = run.step(choose_joins, wanted, after=checked)
+            steps = plan_changes(run, planned.result(), after=[planned])
+            run.report.plan = Plan("scale-out", run.cluster.name, steps)
             return run.report.planned()
         with run.lock():
             grow(run, wanted, after=checked)

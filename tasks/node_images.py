@@ -23,22 +23,22 @@ Wanted = dict[str, tuple[str, ...]]
 
 
 @step("images of {version}")
-def ensure_images(cluster: ClusterConnection, version: str) -> tuple[Step, ...]:
-    """Leave every node with the images of `version` that it needs, all nodes at once; keep what is there.
+def ensure_images(cluster: ClusterConnection, version: str, only: Collection[str] = ()) -> tuple[Step, ...]:
+    """Leave every node, or `only` these, with the images of `version` that it needs, all at once; keep what is there.
 
     Managers need the bootstrapper, registry nodes all that it lists. Whatever befalls one node, the others are
     done with; the error names each node that lacks something.
     """
-    work = Distribution(cluster, version)
+    work = Distribution(cluster, version, only)
     first = work.everywhere(work.first(), work.ensure)
     rest = work.everywhere(work.rest(), work.ensure)
     return _said(work.merged(first, rest))
 
 
 @step("plan images of {version}")
-def plan_images(cluster: ClusterConnection, version: str) -> tuple[Step, ...]:
+def plan_images(cluster: ClusterConnection, version: str, only: Collection[str] = ()) -> tuple[Step, ...]:
     """Return what `ensure_images` would do; the list of images is asked for where the bootstrapper is there."""
-    work = Distribution(cluster, version)
+    work = Distribution(cluster, version, only)
     first = work.everywhere(work.first(), work.decide)
     asked = all(s.action is Action.KEEP for s in first if s.where in work.managers)
     return _said(work.merged(first, work.everywhere(work.rest(), work.decide) if asked else ()))
@@ -47,15 +47,16 @@ def plan_images(cluster: ClusterConnection, version: str) -> tuple[Step, ...]:
 class Distribution:
     """One look at where the images come from, and what each node must have."""
 
-    def __init__(self, cluster: ClusterConnection, version: str) -> None:
+    def __init__(self, cluster: ClusterConnection, version: str, only: Collection[str] = ()) -> None:
         self._cluster = cluster
         self._bootstrapper: Bootstrapper = cluster.bootstrapper_for(version)
         self._settings = cluster.settings.registry.images or ImageSourceSettings()
         self._archive = Path(self._settings.archive) if self._settings.archive else None
         found = read_ids(self._archive) if self._archive else {}
         self._known: IdsByName = {name: ids for name, ids in found.items() if name.endswith(f":{version}")}
-        self.managers = [node.name for node in cluster.settings.nodes if node.role is NodeRole.MANAGER]
-        self._registry = [node.name for node in cluster.settings.nodes if node.role is NodeRole.REGISTRY]
+        nodes = [node for node in cluster.settings.nodes if not only or node.name in only]
+        self.managers = [node.name for node in nodes if node.role is NodeRole.MANAGER]
+        self._registry = [node.name for node in nodes if node.role is NodeRole.REGISTRY]
 
     def first(self) -> Wanted:
         """Return what comes before the list can be asked for: an archive is loaded whole."""

@@ -65,7 +65,7 @@ def _said(seen: ClusterSeen, changes: Changes, images_on: str) -> Changes:
 
 
 def _remove(cluster: ClusterConnection, replica_id: str) -> tuple[Step, ...]:
-    seen = settle(cluster.observe, cluster.name)
+    seen = settle(cluster.observe, cluster.name, starting=False)
     decision = choose_removal(seen, replica_id)
     get_run_logger().info("%s", decision)
     if decision.action is not Action.REMOVE:

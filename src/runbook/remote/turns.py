@@ -26,17 +26,20 @@ POLL = 2.0
 LOCK_POLL = 5.0
 
 
-def settle(observe: Callable[[], ClusterSeen], where: str) -> ClusterSeen:
+def settle(observe: Callable[[], ClusterSeen], where: str, *, starting: bool = True) -> ClusterSeen:
     """Return the cluster once no bootstrapper is at work and nothing is just starting; what does not start stays so.
 
     After a runbook was killed its bootstrapper may go on by itself: what it makes is taken over, not made again.
+    Without `starting` nothing is given the time to start: that was decided before.
     """
     seen = observe()
-    if why_busy(seen) is None and why_starting(seen) is None:
+    if why_busy(seen) is None and not (starting and why_starting(seen)):
         return seen
     look = _Look(observe)
     next_step = "see `docker ps` there; if that run hangs, `docker rm -f dtr-phase2`, then run again"
     wait_until(lambda: why_busy(look.now()), where=where, timeout=BUSY_WITHIN, poll=POLL, next_step=next_step)
+    if not starting:
+        return look.seen
     with suppress(NotReadyError):  # it is dead then, which whoever asked decides about
         wait_until(lambda: why_starting(look.now()), where=where, timeout=STARTING_WITHIN, poll=POLL)
     return look.seen

@@ -76,3 +76,10 @@ def test_what_is_no_lock_is_raised_at_once(error: Exception) -> None:
     with pytest.raises(type(error)):
         in_turn(act, "dtr2")
     assert len(tries) == 1
+
+
+def test_a_removal_that_was_decided_does_not_wait_for_the_dead_to_start() -> None:
+    found = looks(BUSY, STARTING, WHOLE)
+    assert settle(lambda: next(found), "lab", starting=False) == STARTING
+    found = looks(STARTING, WHOLE)
+    assert settle(lambda: next(found), "lab", starting=False) == STARTING
