@@ -1,9 +1,13 @@
 """Runbooks that are killed (SIGKILL) after each of their steps in turn, and run again until they end."""
 
+import json
+
 import pytest
 
+from lab import commands
 from tests.e2e.killed_runs import Finished, finish_despite_kills
-from tests.e2e.runs import runbook
+from tests.e2e.runs import Ended, runbook
+from tests.e2e.world import look
 from tests.lab_cluster import LabCluster
 
 pytestmark = pytest.mark.e2e
@@ -30,6 +34,37 @@ def test_a_scale_out_that_is_killed_after_each_step_is_finished_by_the_next(life
         "it is a healthy member",
         "its configuration is as wanted",
     }
+
+
+def test_a_repair_that_is_killed_after_each_step_is_finished_by_the_next(life):
+    commands.break_fault("replicas-destroyed", "dtr3")
+    before = look(life).replicas
+    done = finish_despite_kills(life, "repair")
+    assert len(done.killed_after) > 4
+    assert_whole(life, done, replicas=3)
+    assert before < done.world.replicas
+    assert _actions(runbook("repair", "--plan", "--json", cluster=life.file)) == {"keep"}
+
+
+def test_a_removal_that_is_killed_after_each_step_is_finished_by_the_next(life):
+    done = finish_despite_kills(life, "remove", "--replicas", "1")
+    assert len(done.killed_after) > 4
+    assert_whole(life, done, replicas=1)
+    assert _actions(runbook("remove", "--replicas", "1", "--plan", "--json", cluster=life.file)) == {"keep"}
+
+
+def test_an_upgrade_that_is_killed_after_each_step_is_finished_by_the_next(life):
+    backed_up = runbook("backup", cluster=life.file)
+    assert backed_up.status == 0, backed_up.stderr
+    done = finish_despite_kills(life, "upgrade", "--to", "2.10.4")
+    assert len(done.killed_after) > 6
+    assert_whole(life, done, replicas=1)
+    assert len(done.world.points) == 2
+
+
+def _actions(planned: Ended) -> set[str]:
+    assert planned.status == 0, planned.stderr
+    return {step["action"] for step in json.loads(planned.stdout)["steps"]}
 
 
 def assert_whole(cluster: LabCluster, done: Finished, *, replicas: int) -> None:
