@@ -18,7 +18,7 @@ from lab.paths import ROOT
 from tests.lab_cluster import LabCluster
 
 pytestmark = pytest.mark.e2e
-PAGES = ("install", "scale-out", "repair", "backup", "verify", "check", "restore")
+PAGES = ("install", "scale-out", "repair", "backup", "verify", "check", "upgrade", "restore")
 """In the order of a registry's life: each page begins where the one before it ended."""
 BLOCK = re.compile(r"^```console\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 VARIES = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{8}|\b[0-9a-f]{12}\b|\d+")
