@@ -168,6 +168,7 @@ class FakeCluster:
     unreachable: tuple[str, ...] = ()
     name: str = "lab"
     serves: bool = False  # the external URL answers
+    counted: tuple[str, ...] = ()  # ids that the registry counts as members; left out: all
     not_observed: RunbookError | None = None  # why nobody sees the replicas
     no_access: RunbookError | None = None  # why there is no client of the control plane
     server: RegistryServer | None = None  # what answers as the registry
@@ -208,7 +209,8 @@ class FakeCluster:
 
     @property
     def seen(self) -> ClusterSeen:
-        return ClusterSeen(tuple(self.replicas), self.unreachable, tuple(r.replica_id for r in self.replicas))
+        members = self.counted or tuple(r.replica_id for r in self.replicas)
+        return ClusterSeen(tuple(self.replicas), self.unreachable, members)
 
     def control_plane_backup(self, _image: str) -> FakeControlPlaneBackup:
         return self.accounts

@@ -1,6 +1,6 @@
 """A cluster whose registry counts its members itself; its bootstrapper may be killed at any moment."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -8,6 +8,7 @@ from pathlib import Path
 from runbook.domain.commands import JoinSpec, RemoveSpec
 from runbook.domain.errors import RefusedError
 from runbook.domain.health import SERVICES, ClusterSeen, Replica
+from runbook.domain.load_balancer import Backend
 from runbook.domain.topology import quorum
 from runbook.remote.bootstrapper import JoinResult
 from tests.fakes.cluster_connection import FakeBalancer, FakeBootstrapper, FakeCluster
@@ -202,11 +203,13 @@ class MemberBalancer(FakeBalancer):
         super().__init__()
         self._cluster = cluster
 
-    def apply(self, text: str) -> None:
-        super().apply(text)
+    def apply(self, pool: Sequence[Backend]) -> None:
+        before = self.pool
+        super().apply(pool)
         healthy = {r.node for r in self._cluster.replicas if r.replica_id in self._cluster.healthy}
         assert self.pool_state().keys() <= healthy, "a replica that is not healthy came into the pool"
-        self._cluster.moment("pool set")
+        if self.pool != before:
+            self._cluster.moment("pool set")
 
 
 def member_cluster(folder: Path, *replicas: Replica, **settings: object) -> MemberCluster:

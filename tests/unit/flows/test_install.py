@@ -81,7 +81,7 @@ def test_after_an_install_plan_and_install_keep_everything(cluster: FakeCluster)
 
 def test_a_plan_says_what_an_operator_has_changed_since(cluster: FakeCluster) -> None:
     install.fn("lab")
-    cluster.load_balancer.text += "# by hand"
+    cluster.load_balancer.pool = ("dtr9",)
     cluster.ssh("msr-2").folder.joinpath("images").write_text("")
     changed = [
         step for step in install.fn("lab", plan_only=True).plan.steps if step.action is not Action.KEEP

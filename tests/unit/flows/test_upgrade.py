@@ -46,7 +46,6 @@ def cluster(tmp_path: Path, server: RegistryServer, monkeypatch: pytest.MonkeyPa
     cluster = FakeCluster(tmp_path, [alive(1), alive(2), alive(3)], server=server)
     add_point(cluster, timedelta(hours=1), b"layer")
     cluster.version = parse_version(NEW)
-    cluster.bootstrapper.image = cluster.bootstrapper_image
     cluster.bootstrapper.listed = (cluster.bootstrapper_image, f"mirantis/dtr-api:{NEW}")
     for node in cluster.settings.nodes:
         for image in cluster.bootstrapper.images():

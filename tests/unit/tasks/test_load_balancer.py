@@ -38,10 +38,30 @@ def test_a_replica_that_will_leave_is_drained_and_one_that_is_dead_is_taken_out(
 def test_a_plan_shows_what_would_be_done_and_touches_nothing(cluster: FakeCluster) -> None:
     cluster.replicas = [alive(1)]
     ensure_pool.fn(cluster)
-    assert plan_pool.fn(cluster, ["dtr1"]).action is Action.KEEP
-    planned = plan_pool.fn(cluster, ["dtr1", "dtr2"])
+    assert plan_pool.fn(cluster).action is Action.KEEP
+    cluster.replicas.append(alive(2))
+    planned = plan_pool.fn(cluster)
     assert (planned.action, planned.where) == (Action.CONFIGURE, "lb-1")
     assert (planned.what, planned.reason) == ("pool of dtr1, dtr2", "dtr2 not in its pool")
+    assert cluster.load_balancer.pool == ("dtr1",)
+
+
+def test_a_cluster_without_a_replica_will_have_the_pool_of_its_first(cluster: FakeCluster) -> None:
+    planned = plan_pool.fn(cluster)
+    assert (planned.action, planned.what) == (Action.CONFIGURE, "pool of the first replica")
+
+
+def test_a_replica_that_the_registry_does_not_count_is_no_member_of_the_pool(cluster: FakeCluster) -> None:
+    cluster.replicas = [alive(1), alive(2)]
+    cluster.counted = (alive(1).replica_id,)
+    assert ensure_pool.fn(cluster).what == "pool of dtr1"
+
+
+def test_two_that_leave_at_once_are_drained_one_after_the_other(cluster: FakeCluster) -> None:
+    cluster.replicas = [alive(1), alive(2), alive(3)]
+    ensure_pool.fn(cluster)
+    assert ensure_pool.fn(cluster, "dtr2,dtr3").what == "pool of dtr1"
+    assert cluster.load_balancer.drained == ["dtr2", "dtr3"]
     assert cluster.load_balancer.pool == ("dtr1",)
 
 
