@@ -33,12 +33,16 @@ python3-venv:
 demo: $(READY) ## the whole story in the lab; leaves the lab and the Prefect UI running (APPROVE=me: you approve)
 	@$(PY) -m lab.demo $(if $(APPROVE),--approve $(APPROVE))
 
-test: $(READY) ## every test: unit, contract, integration, end to end (sets up the lab)
+test: $(READY) ## every test: unit, contract, integration, end to end (sets up two labs side by side)
 	@mkdir -p var
-	@$(PY) -m pytest -m "not ($(LAB))" >var/tests-without-lab.log 2>&1 & beside=$$!; \
-	  $(PY) -m pytest -m "$(LAB)" || failed=1; \
-	  wait $$beside || failed=1; \
-	  cat var/tests-without-lab.log; exit $${failed:-0}
+	@$(PY) -m pytest -m "not ($(LAB))" >var/tests-without-lab.log 2>&1 & without=$$!; \
+	  $(PY) -m lab up || exit 1; \
+	  RUNBOOK_LAB=second $(PY) -m pytest -m integration >var/tests-in-second-lab.log 2>&1 & second=$$!; \
+	  $(PY) -m pytest -m e2e || failed=1; \
+	  wait $$second || failed=1; cat var/tests-in-second-lab.log; \
+	  RUNBOOK_LAB=second $(PY) -m lab down || failed=1; \
+	  wait $$without || failed=1; cat var/tests-without-lab.log; \
+	  exit $${failed:-0}
 
 bench: $(READY) ## measured side by side with rclone, restic and the shell pipe; table and var/bench.json (ROWS=...: some rows)
 	@QUICK="$(QUICK)" ROWS="$(ROWS)" $(PY) -m bench
@@ -60,7 +64,9 @@ lab-up: $(READY) ## the lab alone: cluster, load balancer, storage, Prefect
 	@.venv/bin/runbook lab up
 
 down: ## remove all that demo and test started, and nothing else
-	@[ ! -d var ] || { $(MAKE) --no-print-directory setup && $(PY) -m lab down; }
+	@[ ! -d var ] || $(MAKE) --no-print-directory setup
+	@[ ! -d var/second ] || RUNBOOK_LAB=second $(PY) -m lab down
+	@[ ! -d var ] || $(PY) -m lab down
 
 clean: down ## down, and remove .venv and var
 	@rm -rf .venv var

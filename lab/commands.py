@@ -26,7 +26,7 @@ from lab.loading import ensure_images_on_nodes
 from lab.machines import Machines, remove_machine, start_machines
 from lab.mesh import wait_for_mesh
 from lab.network import find_network, make_network, topology_of
-from lab.paths import CLUSTER_FILE, LOCK_FILE, ROOT
+from lab.paths import CLUSTER_FILE, LOCK_FILE, PLACE, ROOT
 from lab.progress import say
 from lab.registration import ensure_registered, forget_registration
 from lab.removal import remove_lab
@@ -36,7 +36,7 @@ from lab.swarm import ensure_swarm
 from lab.topology import FURTHER_NODES, REGISTRY_NODES, STORAGE, Topology, prefix_of
 from runbook.domain.errors import InvalidConfigError, RefusedError
 
-PREFIX = prefix_of(ROOT)
+PREFIX = prefix_of(PLACE)
 _WORKERS = 32  # more than there are images and machines: each may wait for another
 
 

@@ -26,7 +26,8 @@ def second(tmp_path_factory) -> Path:
 
 
 def run_in(checkout: Path, *arguments: str) -> str:
-    environment = {**os.environ, "PYTHONPATH": f"{checkout}:{checkout / 'src'}"}
+    others = {name: value for name, value in os.environ.items() if name != "RUNBOOK_LAB"}
+    environment = {**others, "PYTHONPATH": f"{checkout}:{checkout / 'src'}"}
     done = subprocess.run(
         [sys.executable, "-m", "lab", *arguments],
         check=False,
