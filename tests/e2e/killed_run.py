@@ -27,7 +27,7 @@ def die_after_the_first_not_in(seen: list[str]) -> None:
         run: Run, task: Task[..., Any], calls: Iterable[tuple[Any, ...]], after: Any = ()
     ) -> list[PrefectFuture[Any]]:
         done = together(run, task, calls, after)
-        step = run.report.phases[-1].name
+        step = run.report.phases[-1].name.partition(" 20")[0]  # without the id of a recovery point
         if run._lock and step not in seen:
             sys.stderr.write(f"{LAST_WORDS}{step}\n")
             sys.stderr.flush()

@@ -26,11 +26,14 @@ class Finished:
     world: World
 
 
-def finish_despite_kills(cluster: LabCluster, *arguments: str) -> Finished:
-    """Start a runbook again and again, each time killed after a step it was not killed after before, until it ends."""
+def finish_despite_kills(cluster: LabCluster, *arguments: str, spared: tuple[str, ...] = ()) -> Finished:
+    """Start a runbook again and again, each time killed after a step it was not killed after before, until it ends.
+
+    It is not killed after those that are `spared`.
+    """
     seen: list[str] = []
     while len(seen) < _ENOUGH:
-        command = (json.dumps(seen), *arguments, "--cluster", str(cluster.file))
+        command = (json.dumps([*spared, *seen]), *arguments, "--cluster", str(cluster.file))
         ended = end(start(*command, module="tests.e2e.killed_run"))
         if ended.status != -signal.SIGKILL:
             assert ended.status == 0, (seen, ended.stderr)
