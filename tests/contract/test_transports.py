@@ -197,7 +197,7 @@ def test_a_container_shows_its_secret_to_its_engine_alone_and_only_while_it_runs
         shown = lab_with_shell.manager_docker(["inspect", *(name.decode() for name in listed)]).stdout
         return list(json.loads(shown or b"[]"))
 
-    run = replace(shell("echo up; cat"), secret_env=("UCP_PASSWORD", SecretStr("plain-s3cret")))
+    run = replace(shell("echo up; cat"), secret_env={"UCP_PASSWORD": SecretStr("plain-s3cret")})
     with transport.start(run, print) as command:
         assert command.stdout.readline() == b"up\n"
         (container,) = inspected()
