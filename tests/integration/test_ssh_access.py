@@ -210,7 +210,7 @@ def test_with_sudo_a_command_that_is_left_early_is_ended_with_its_children(tmp_p
 
 def test_with_sudo_the_password_of_a_container_comes_over_its_input(tmp_path: Path) -> None:
     run = ContainerRun(
-        "lab/dtr:1", ("backup",), secret_env=("UCP_PASSWORD", SecretStr(" s3 'x' ")), interactive=True
+        "lab/dtr:1", ("backup",), secret_env={"UCP_PASSWORD": SecretStr(" s3 'x' ")}, interactive=True
     )
     with site_of_operator(tmp_path, NO_PASSWORD) as site, SshPool() as pool:
         (tmp_path / "bin" / "docker").write_text(DOCKER)
