@@ -18,7 +18,7 @@ from tests.e2e.runs import runbook
 from tests.e2e.secrets_of_the_lab import CommandLines, secrets_of_the_lab
 from tests.e2e.world import look
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.own_cluster]
 PORT = 4443
 SAVED, EMPTIED = REGISTRY_NODES[0], REGISTRY_NODES[1]
 LOST = f"lab/dtr-api:{REGISTRY_VERSION}"

@@ -10,7 +10,7 @@ from tests.e2e.runs import Ended, runbook
 from tests.e2e.world import look
 from tests.lab_cluster import LabCluster
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.own_cluster]
 OF_A_BACKUP = (
     "begin recovery point", "release a forgotten hold", "copy images", "push canary", "stream control plane",
     "hold garbage collection", "stream metadata", "release garbage collection", "prove the point", "seal point",

@@ -18,7 +18,7 @@ from tests.e2e.runs import Ended, runbook, start
 from tests.e2e.world import World, look
 from tests.lab_cluster import LabCluster
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.own_cluster]
 OLD, NEW = "2.9.29", "2.10.4"
 
 
