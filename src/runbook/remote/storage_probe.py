@@ -4,7 +4,6 @@ from collections.abc import Callable
 
 from runbook.domain.errors import MismatchError, RefusedError, RunbookError
 from runbook.domain.storage_rights import StorageRight
-from runbook.remote.image_distribution import Node
 from runbook.remote.machine import Machine
 from runbook.remote.s3 import ForbiddenError, s3_errors
 from runbook.remote.storage import S3Storage
@@ -18,8 +17,6 @@ set -eu; umask 077; file=$1/$2
 trap 'rm -f "$file"' EXIT
 printf %s "$3" >"$file"; [ "$(cat "$file")" = "$3" ] || { echo "it reads back as something else" >&2; exit 1; }
 """
-_CONNECT = 'timeout 5 bash -c \': </dev/tcp/$0/$1\' "$1" "$2" 2>/dev/null'
-_TIMED_OUT, _NO_PROGRAM = 124, (126, 127)
 
 
 def probe_bucket(storage: S3Storage) -> dict[StorageRight, bool]:
@@ -89,15 +86,6 @@ def is_network_mount(storage: TreeStorage) -> bool:
         storage.machine, ("sh", "-c", 'stat -f -c %T "$1" | grep -q ^nfs', "probe", storage.root)
     )
     return status == 0
-
-
-def why_not_reached(node: Node, host: str, port: int) -> str | None:
-    """Say why a node cannot connect to a port of another machine, None if it can or has no bash to try it with."""
-    status = node.run(("sh", "-c", _CONNECT, "probe", host, str(port))).status
-    if status == 0 or status in _NO_PROGRAM:
-        return None
-    how = "does not answer within 5 s" if status == _TIMED_OUT else "is refused, or its name is not known"
-    return f"port {port} of {host} {how}"
 
 
 def _run(machine: Machine, argv: tuple[str, ...]) -> tuple[int, str]:
