@@ -66,12 +66,10 @@ def _proxied(storage: Service, proxy: ProxySettings, scheme: str) -> Service | N
     """Return the proxy in place of a storage that is reached through it; its URL may hold a password."""
     try:
         url = proxy.url_for(scheme)
-    except RunbookError as error:  # this machine need not know it, only one that installs
-        logger.warning(
-            "the path to the storage is not tried, for its proxy is not known here: %s", error.what
-        )
+        return _server("proxy", url.get_secret_value(), "proxy to S3") if url else storage
+    except (RunbookError, ValueError):  # this machine need not know it; what is odd in it may be a password
+        logger.warning("the way to the storage is not tried: registry.proxy names none that is known here")
         return None
-    return _server("proxy", url.get_secret_value(), "proxy to S3") if url else storage
 
 
 def _server(name: str, url: str, purpose: str) -> Service:

@@ -98,14 +98,19 @@ def test_a_bucket_that_no_proxy_names_is_called_itself(proxied: FakeCluster) -> 
     assert of_service(proxied, "proxy") == {}
 
 
+@pytest.mark.parametrize("url", [None, "http://me:hunter2/"], ids=["not there", "a password for a port"])
 def test_a_proxy_that_is_not_known_here_leaves_the_way_to_the_storage_untried(
-    proxied: FakeCluster, monkeypatch: pytest.MonkeyPatch
+    proxied: FakeCluster, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, url: str | None
 ) -> None:
     monkeypatch.delenv("REGISTRY_PROXY")
+    if url:
+        monkeypatch.setenv("REGISTRY_PROXY", url)
     assert proxied.settings.storage.s3
     proxied.settings.storage.s3.endpoint = None
     assert of_service(proxied, "storage") == of_service(proxied, "proxy") == {}
     assert of_service(proxied, "control plane")
+    assert "is not tried" in caplog.text
+    assert "hunter2" not in caplog.text
 
 
 def test_the_load_balancer_calls_each_registry_node_on_both_ports_of_its_replica(
