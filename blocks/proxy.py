@@ -43,6 +43,11 @@ class ProxySettings(BaseModel):
         named = {HTTP_PROXY: self.http, HTTPS_PROXY: self.https}
         return {name: resolve(url) for name, url in named.items() if url and url.startswith(KINDS)}
 
+    def url_for(self, scheme: str) -> SecretStr | None:
+        """Return the proxy for targets of a scheme, None where they are reached directly."""
+        url = self.http if scheme == "http" else self.https
+        return resolve(url) if url and url.startswith(KINDS) else SecretStr(url) if url else None
+
 
 def _open(url: str | None) -> str | None:
     return None if url is None or url.startswith(KINDS) else url

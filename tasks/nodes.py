@@ -1,22 +1,21 @@
 """The nodes: reachable with the pinned key, engine, clock, disk, images, ports, no foreign workload."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from prefect import get_run_logger
 
 from blocks.connection import ClusterConnection
-from blocks.external_url import HTTPS
+from blocks.image_source import ImageSourceSettings
 from blocks.ssh_access import NodeSettings
 from runbook.domain.errors import RunbookError
 from runbook.domain.findings import Finding, from_error
-from runbook.domain.node_facts import NodeFacts, judge_node
+from runbook.domain.image_advice import how_to_bring
+from runbook.domain.node_facts import NodeFacts, WantedImage, judge_node
 from runbook.domain.topology import NodeRole
 from runbook.domain.vendor_rules import judge_nodes_together
 from runbook.remote.node_probe import probe_node
 from tasks.policy import step
-
-_HTTP = 80
 
 
 @dataclass(frozen=True)
@@ -31,8 +30,9 @@ class NodeLook:
 @step("check node {node.name}")
 def check_node(cluster: ClusterConnection, node: NodeSettings, *, ask_pull: bool = False) -> NodeLook:
     """Return what was found on one node; an unreachable one is a finding, not a failure."""
+    pulled_as = _pulled_as(cluster) if ask_pull else ""
     try:
-        facts = probe_node(cluster.ssh(node.name), cluster.bootstrapper_image, ask_pull=ask_pull)
+        facts = probe_node(cluster.ssh(node.name), cluster.bootstrapper_image, pulled_as=pulled_as)
     except RunbookError as error:
         look = NodeLook(node.name, (from_error(error),))
     else:
@@ -43,19 +43,21 @@ def check_node(cluster: ClusterConnection, node: NodeSettings, *, ask_pull: bool
 
 
 def _judge(cluster: ClusterConnection, node: NodeSettings, facts: NodeFacts) -> tuple[Finding, ...]:
-    registry = node.role is NodeRole.REGISTRY
-    return judge_node(
-        node.name,
-        facts,
-        image=cluster.bootstrapper_image,
-        dedicated=registry,
-        version=str(cluster.version),
-        ports=_ports(cluster) if registry else (),
-    )
+    registry, images, image = node.role is NodeRole.REGISTRY, _images(cluster), cluster.bootstrapper_image
+    bring = how_to_bring(image, images.source(), archive=bool(images.archive))
+    wanted = WantedImage(image, str(cluster.version), bring)
+    ports = cluster.ports.both if registry else ()
+    return judge_node(node.name, facts, image=wanted, dedicated=registry, ports=ports)
 
 
-def _ports(cluster: ClusterConnection) -> Collection[int]:
-    return {cluster.ports.http or _HTTP, cluster.ports.https or HTTPS}
+def _pulled_as(cluster: ClusterConnection) -> str:
+    """Return the name that the image is pulled by, empty where it is not, or where the pull alone logs in."""
+    images = _images(cluster)
+    return "" if images.archive or images.user else images.source().name_of(cluster.bootstrapper_image)
+
+
+def _images(cluster: ClusterConnection) -> ImageSourceSettings:
+    return cluster.settings.registry.images or ImageSourceSettings()
 
 
 @step("check nodes together")

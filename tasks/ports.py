@@ -1,12 +1,14 @@
 """The network between the machines: each port of the vendor's table, tried from the machine that calls it."""
 
+import logging
 from collections.abc import Mapping, Sequence
 from urllib.parse import urlsplit
 
 from prefect import get_run_logger
 
 from blocks.connection import ClusterConnection
-from blocks.external_url import HTTPS
+from blocks.external_url import HTTP, HTTPS
+from blocks.proxy import ProxySettings
 from runbook.domain.errors import RunbookError
 from runbook.domain.findings import Finding, Level, from_error
 from runbook.domain.port_findings import WHERE
@@ -18,12 +20,13 @@ from runbook.domain.port_matrix import (
     paths_of_balancer,
     paths_to,
 )
+from runbook.domain.proxy_bypass import is_direct
 from runbook.domain.topology import NodeRole, NodeSpec
 from runbook.remote.port_probe import try_paths
 from tasks.policy import step
 
-NFS_PORT = 2049
-_SCHEMES = {"http": 80, "https": HTTPS}
+logger = logging.getLogger(__name__)
+_SCHEMES = {"http": HTTP, "https": HTTPS}
 
 
 def wanted_paths(cluster: ClusterConnection, addresses: Mapping[str, str]) -> Mapping[str, tuple[Path, ...]]:
@@ -34,10 +37,10 @@ def wanted_paths(cluster: ClusterConnection, addresses: Mapping[str, str]) -> Ma
     settings = cluster.settings
     nodes = [NodeSpec(n.name, addresses[n.name], n.role) for n in settings.nodes if n.name in addresses]
     registry = [node for node in nodes if node.role is NodeRole.REGISTRY]
-    port = settings.registry.https_port
-    paths = list(paths_between(nodes, replica_port=port))
+    http, https = settings.registry.http_port, settings.registry.https_port
+    paths = list(paths_between(nodes, replica_port=https))
     if haproxy := settings.load_balancer.haproxy:  # another kind is no machine that could try
-        paths += paths_of_balancer(haproxy.name, registry, replica_port=port)
+        paths += paths_of_balancer(haproxy.name, registry, https=https, http=http)
     paths += paths_to(_server("control plane", settings.control_plane.url, "control plane"), nodes)
     if storage := _storage(cluster):
         paths += paths_to(storage, registry)
@@ -46,13 +49,27 @@ def wanted_paths(cluster: ClusterConnection, addresses: Mapping[str, str]) -> Ma
 
 
 def _storage(cluster: ClusterConnection) -> Service | None:
-    storage = cluster.settings.storage
+    """Return what registry nodes connect to for their images, None where that is nothing, or is not known here."""
+    storage, proxy = cluster.settings.storage, cluster.settings.registry.proxy
     if storage.s3:
         endpoint = storage.s3.endpoint or f"https://s3.{storage.s3.region}.amazonaws.com"
-        return _server("storage", endpoint, "S3")
+        direct = _server("storage", endpoint, "S3")
+        if proxy is None or is_direct(direct.address, direct.port, proxy.no_proxy or ""):
+            return direct
+        return _proxied(direct, proxy, urlsplit(endpoint).scheme)
     if storage.nfs:
-        return Service("storage", urlsplit(storage.nfs.url).hostname or "", NFS_PORT, "NFS")
+        return Service("storage", *storage.nfs.server, "NFS")
     return None
+
+
+def _proxied(storage: Service, proxy: ProxySettings, scheme: str) -> Service | None:
+    """Return the proxy in place of a storage that is reached through it; its URL may hold a password."""
+    try:
+        url = proxy.url_for(scheme)
+        return _server("proxy", url.get_secret_value(), "proxy to S3") if url else storage
+    except (RunbookError, ValueError):  # this machine need not know it; what is odd in it may be a password
+        logger.warning("the way to the storage is not tried: registry.proxy names none that is known here")
+        return None
 
 
 def _server(name: str, url: str, purpose: str) -> Service:

@@ -1,7 +1,5 @@
 """The registry's storage: reachable, and configured in the registry as the cluster file says."""
 
-from concurrent.futures import ThreadPoolExecutor
-
 from prefect import get_run_logger
 from pydantic import SecretStr
 
@@ -17,7 +15,7 @@ from runbook.domain.storage_settings import FilesPlace, S3Place, choose_storage_
 from runbook.remote.registry_admin_api import RegistryAdmin
 from runbook.remote.registry_admin_types import S3StorageSettings
 from runbook.remote.storage import S3Storage
-from runbook.remote.storage_probe import is_network_mount, probe_bucket, probe_files, why_not_reached
+from runbook.remote.storage_probe import is_network_mount, probe_bucket, probe_files
 from runbook.remote.storage_volume import VolumeStorage
 from runbook.remote.stored_blobs import LOOKED_AT, missing_blobs
 from runbook.remote.waiting import wait_until
@@ -54,24 +52,7 @@ def try_storage(cluster: ClusterConnection) -> tuple[Finding, ...]:
             found = [Finding(Level.WARNING, storage.where, "it is no NFS mount", next_step)]
     except RunbookError as error:
         return (from_error(error),)
-    return (*found, *(_reach_share(cluster, settings) if isinstance(settings, NfsSettings) else ()))
-
-
-def _reach_share(cluster: ClusterConnection, nfs: NfsSettings) -> list[Finding]:
-    """Return each registry node from which the share's server cannot be reached."""
-    host, port = nfs.server
-
-    def look(node: str) -> Finding | None:
-        try:
-            reason = why_not_reached(cluster.ssh(node), host, port)
-        except RunbookError as error:
-            return from_error(error)
-        next_step = f"start the NFS server of {nfs.url}, or open the way to it from {node}"
-        return Finding(Level.BLOCKS, node, reason, next_step) if reason else None
-
-    with ThreadPoolExecutor() as pool:
-        found = pool.map(look, [node.name for node in cluster.registry_nodes])
-    return [finding for finding in found if finding]
+    return tuple(found)
 
 
 @step("canary is in the storage")

@@ -5,9 +5,11 @@ from collections.abc import Sequence
 from prefect import get_run_logger
 
 from blocks.connection import ClusterConnection
+from blocks.image_source import ImageSourceSettings
 from runbook.domain.access import Role
 from runbook.domain.errors import RunbookError, UnreachableError
 from runbook.domain.findings import Finding, Level, ok
+from runbook.domain.image_advice import how_to_bring
 from runbook.domain.upgrade import image_for
 from runbook.domain.versions import parse_version
 from runbook.remote.recovery_points import list_points
@@ -50,7 +52,9 @@ def _judge(cluster: ClusterConnection, image: str, ids: Sequence[str]) -> Findin
                 return ok(manager, f"{what}, is there")
         except UnreachableError:  # told by the check of that node
             continue
-    return Finding(Level.WARNING, managers[0], f"{what}, is on no manager", f"docker pull {image}")
+    images = cluster.settings.registry.images or ImageSourceSettings()
+    bring = how_to_bring(image, images.source(), archive=bool(images.archive))
+    return Finding(Level.WARNING, managers[0], f"{what}, is on no manager", bring)
 
 
 def _has(cluster: ClusterConnection, node: str, image: str) -> bool:

@@ -41,6 +41,7 @@ _CAT = """#!/bin/sh
 case "$1" in /proc/net/*) exec /bin/cat "$NODE/listening" ;; esac
 exec /bin/cat "$@"
 """
+_NO_SS = "#!/bin/sh\nexit 127\n"
 
 
 class LocalNode:
@@ -53,7 +54,7 @@ class LocalNode:
             (folder / part).mkdir(parents=True, exist_ok=True)
         for state in ("images", "listening", "published", "pullable", "logins"):
             (folder / state).touch()
-        for name, program in (("docker", _DOCKER), ("cat", _CAT)):
+        for name, program in (("docker", _DOCKER), ("cat", _CAT), ("ss", _NO_SS)):
             if not (file := folder / "bin" / name).exists():
                 file.write_text(program)
                 file.chmod(0o755)

@@ -57,6 +57,4 @@ def _judge_member(replica: Replica, seen: ClusterSeen) -> Finding | None:
     if not seen.configured or replica.replica_id in seen.configured:
         return None
     what = f"replica {replica.replica_id} is on it, and the registry does not count it as a member"
-    return Finding(
-        Level.WARNING, replica.node, what, "it is a leftover: destroy it before its node is used again"
-    )
+    return Finding(Level.WARNING, replica.node, what, "it is a leftover: run `runbook repair --plan`")

@@ -6,12 +6,13 @@ from dataclasses import dataclass, field
 
 from runbook.domain.errors import MismatchError, RefusedError
 from runbook.domain.findings import Finding, Level, ok
+from runbook.domain.taken_ports import NEXT, why_taken
 
 MAX_CLOCK_SKEW = 5.0
 """Seconds. Tokens, certificates and retention all compare clocks of different machines."""
 MIN_FREE = 2 * 1024**3
 """Bytes free for the engine; a replica's containers and a join's copy need more than nothing."""
-PHASE_2 = "dtr-phase2"
+PHASE2 = "dtr-phase2"
 """The container in which the bootstrapper does its work on a node; a second run waits for its name."""
 _OURS = re.compile(r"^(dtr-|ucp-|ucp$|k8s_|calico|msr-|mke-)")
 _OF_A_REPLICA = re.compile(r"^dtr-[a-z-]+-(?P<id>[0-9a-f]{12})$")
@@ -60,14 +61,17 @@ class NodeFacts:
         return any(container.replica_id for container in self.containers)
 
 
+@dataclass(frozen=True)
+class WantedImage:
+    """The bootstrapper's image: its name, the version it must be of (empty: any), and how it gets onto a node."""
+
+    name: str
+    version: str
+    bring: str
+
+
 def judge_node(
-    name: str,
-    facts: NodeFacts,
-    *,
-    image: str,
-    dedicated: bool,
-    version: str = "",
-    ports: Collection[int] = (),
+    name: str, facts: NodeFacts, *, image: WantedImage, dedicated: bool, ports: Collection[int] = ()
 ) -> tuple[Finding, ...]:
     """Return the findings for one node; `dedicated` nodes must run no user workload (vendor's rule).
 
@@ -78,7 +82,7 @@ def judge_node(
         _clock(name, facts),
         _disk(name, facts),
         _image(name, facts, image),
-        _image_version(name, facts, image, version),
+        _image_version(name, facts, image),
         _workload(name, facts) if dedicated else None,
         _ports(name, facts, ports),
         _versions(name, facts),
@@ -116,20 +120,20 @@ def _disk(name: str, facts: NodeFacts) -> Finding | None:
     return Finding(Level.BLOCKS, name, what, next_step, readable=True)
 
 
-def _image(name: str, facts: NodeFacts, image: str) -> Finding | None:
+def _image(name: str, facts: NodeFacts, image: WantedImage) -> Finding | None:
     if facts.image_present:
         return None
     if facts.why_not_pullable:
-        what = f"{image} is not there and cannot be pulled: {facts.why_not_pullable}"
-        return Finding(Level.WARNING, name, what, f"bring it there: docker pull {image}, or docker load")
-    return Finding(Level.WARNING, name, f"{image} is not there and must be pulled", f"docker pull {image}")
+        what = f"{image.name} is not there and cannot be pulled: {facts.why_not_pullable}"
+        return Finding(Level.WARNING, name, what, f"bring it there: {image.bring}, or docker load")
+    return Finding(Level.WARNING, name, f"{image.name} is not there", image.bring)
 
 
-def _image_version(name: str, facts: NodeFacts, image: str, version: str) -> Finding | None:
-    if not facts.image_version or not version or facts.image_version == version:
+def _image_version(name: str, facts: NodeFacts, image: WantedImage) -> Finding | None:
+    if not facts.image_version or not image.version or facts.image_version == image.version:
         return None
-    what = f"{image} is version {facts.image_version} there"
-    return Finding(Level.BLOCKS, name, what, f"docker rmi {image}, then docker pull {image}", MismatchError)
+    what = f"{image.name} is version {facts.image_version} there"
+    return Finding(Level.BLOCKS, name, what, f"docker rmi {image.name}, then {image.bring}", MismatchError)
 
 
 def _workload(name: str, facts: NodeFacts) -> Finding | None:
@@ -145,22 +149,9 @@ def _workload(name: str, facts: NodeFacts) -> Finding | None:
 
 def _ports(name: str, facts: NodeFacts, ports: Collection[int]) -> Finding | None:
     """Return what holds a port that a replica would need; a node that has one holds them itself."""
-    taken = [port for port in sorted(ports) if port in facts.listeners or _publishing(facts, port)]
-    if facts.has_replica or not taken:
-        return None
-    what = ", ".join(f"port {port} is taken by {_holder(facts, port)}" for port in taken)
-    next_step = "stop that, or give replicas other ports in the cluster file"
-    return Finding(Level.BLOCKS, name, what, next_step, RefusedError, readable=True)
-
-
-def _publishing(facts: NodeFacts, port: int) -> str | None:
-    return next((c.name for c in facts.containers if c.running and port in c.ports), None)
-
-
-def _holder(facts: NodeFacts, port: int) -> str:
-    if container := _publishing(facts, port):
-        return f"container {container}"
-    return facts.listeners[port] or "a process"
+    published = {port: c.name for c in facts.containers if c.running for port in c.ports}
+    why = None if facts.has_replica else why_taken(ports, facts.listeners, published)
+    return Finding(Level.BLOCKS, name, why, NEXT, RefusedError, readable=True) if why else None
 
 
 def _versions(name: str, facts: NodeFacts) -> Finding | None:
@@ -174,11 +165,11 @@ def _versions(name: str, facts: NodeFacts) -> Finding | None:
 
 
 def _phase_2(name: str, facts: NodeFacts) -> Finding | None:
-    found = next((c for c in facts.containers if c.name == PHASE_2), None)
+    found = next((c for c in facts.containers if c.name == PHASE2), None)
     if found is None:
         return None
     if found.running:
-        what, next_step = f"{PHASE_2} runs: a bootstrapper is at work", "wait until it has ended"
+        what, next_step = f"{PHASE2} runs: a bootstrapper is at work", "wait until it has ended"
     else:
-        what, next_step = f"{PHASE_2} was left by a bootstrapper that died", f"docker rm {PHASE_2}, on it"
+        what, next_step = f"{PHASE2} was left by a bootstrapper that died", f"docker rm {PHASE2}, on it"
     return Finding(Level.WARNING, name, what, next_step)

@@ -107,8 +107,9 @@ def paths_to(service: Service, sources: Sequence[NodeSpec]) -> Iterator[Path]:
         yield Path(source.name, service.name, service.address, service.port, service.purpose)
 
 
-def paths_of_balancer(name: str, nodes: Sequence[NodeSpec], *, replica_port: int) -> Iterator[Path]:
-    """Yield the path from the load balancer to each registry node."""
+def paths_of_balancer(name: str, nodes: Sequence[NodeSpec], *, https: int, http: int) -> Iterator[Path]:
+    """Yield the paths from the load balancer to each registry node; no image needs the one over HTTP."""
     for node in nodes:
         if node.role is NodeRole.REGISTRY:
-            yield Path(name, node.name, node.address, replica_port, "registry")
+            yield Path(name, node.name, node.address, https, "registry")
+            yield Path(name, node.name, node.address, http, "registry over HTTP", vital=False)

@@ -16,13 +16,20 @@ from runbook.domain.bootstrapper_output import (
     parse_images,
     select_warnings,
 )
-from runbook.domain.errors import MismatchError
+from runbook.domain.errors import MismatchError, NotReadyError
 from runbook.domain.versions import Version
 from runbook.remote.bootstrapper_log import BootstrapperLog
 from runbook.remote.control_plane_api import ControlPlaneAccess
+from runbook.remote.silence import SilenceLimit
 from runbook.remote.transport import ContainerRun, RunningCommand, Transport
 
 CHUNK = 1024 * 1024
+SILENCE = 3600.0
+"""Seconds without a line or a byte after which a command is ended, for it holds the cluster's lock.
+
+Known installs hang for ever. The longest wait that the vendor announces is 600 s; what it does without a word is
+copying metadata, and an hour of that is 35 GiB at 10 MiB/s.
+"""
 
 
 class Source(Protocol):
@@ -53,9 +60,16 @@ class Bootstrapper:
     """Runs the bootstrapper's image; every failure is an error with the vendor's words and what to do next."""
 
     def __init__(
-        self, transport: Transport, image: str, version: Version, access: ControlPlaneAccess
+        self,
+        transport: Transport,
+        image: str,
+        version: Version,
+        access: ControlPlaneAccess,
+        *,
+        silence: float = SILENCE,
     ) -> None:
         self._transport = transport
+        self._silence = silence
         self.image = image
         self._version = version
         self._access = access
@@ -94,9 +108,9 @@ class Bootstrapper:
 
     def images(self) -> tuple[str, ...]:
         """Return the images that a node needs; the control plane is not asked."""
-        log = BootstrapperLog(self.image)
+        log, limit = BootstrapperLog(self.image), self._limit(self.image)
         run = ContainerRun(self.image, commands.make_images_command())
-        with self._transport.start(run, log.take) as command:
+        with self._transport.start(run, log.take) as command, limit.over(command):
             stdout = command.stdout.read()
             log.judge(command.wait())
         return parse_images(stdout.decode(errors="replace"))
@@ -111,10 +125,12 @@ class Bootstrapper:
         """Yield the metadata archive as a stream; leaving without `finish` ends the backup."""
         args = commands.make_backup_command(self._access.flags, spec, self._version)
         run = self._container(args, {})
-        log = BootstrapperLog(f"replica {spec.existing_replica_id}", *run.secret_env.values())
-        with self._transport.start(run, log.take) as command:
+        where = f"replica {spec.existing_replica_id}"
+        limit = self._limit(where)
+        log = _HeardLog(limit, where, *run.secret_env.values())
+        with self._transport.start(run, log.take) as command, limit.over(command):
             command.close_stdin()
-            yield BackupStream(command, log)
+            yield BackupStream(command, log, limit)
 
     def _run(
         self,
@@ -126,43 +142,70 @@ class Bootstrapper:
     ) -> BootstrapperLog:
         """Run a command whose outputs are both log lines, and judge its end."""
         run, begun = self._container(args, secrets or {}), time.monotonic()
-        log = BootstrapperLog(where, *run.secret_env.values())
+        limit = self._limit(where)
+        log = _HeardLog(limit, where, *run.secret_env.values())
         try:
-            with self._transport.start(run, log.take) as command:
+            with self._transport.start(run, log.take) as command, limit.over(command):
                 drain = threading.Thread(target=_take_lines, args=(command.stdout, log), daemon=True)
                 drain.start()
-                _feed(command, source)
+                _feed(command, source, limit)
                 drain.join()
                 log.judge(command.wait())
         finally:
             self.seconds.append(time.monotonic() - begun)
         return log
 
+    def _limit(self, where: str) -> SilenceLimit:
+        what = f"the bootstrapper said nothing for {self._silence / 60:.0f} min and was ended"
+        next_step = (
+            "see `docker logs dtr-phase2` on the node it worked on; remove that container there,"
+            " then run `runbook check`, which tells what is half-made"
+        )
+        return SilenceLimit(self._silence, lambda: NotReadyError(where, what, next_step))
+
     def _container(self, args: commands.Arguments, secrets: Mapping[str, SecretStr]) -> ContainerRun:
         environment = {"UCP_PASSWORD": self._access.password, **secrets}
         return ContainerRun(self.image, args, secret_env=environment, interactive=True)
 
 
+class _HeardLog(BootstrapperLog):
+    """The lines of a run, each a sign of life."""
+
+    def __init__(self, limit: SilenceLimit, where: str, *hide: SecretStr) -> None:
+        super().__init__(where, *hide)
+        self._limit = limit
+
+    def take(self, raw: str) -> None:
+        self._limit.heard()
+        super().take(raw)
+
+
 class BackupStream:
     """The metadata archive as the bootstrapper writes it. Its end proves nothing until `finish` returns."""
 
-    def __init__(self, command: RunningCommand, log: BootstrapperLog) -> None:
+    def __init__(self, command: RunningCommand, log: BootstrapperLog, limit: SilenceLimit) -> None:
         self._command = command
         self._log = log
+        self._limit = limit
 
     def read(self, size: int = -1, /) -> bytes:
         """Return the next bytes, empty at the end."""
-        return self._command.stdout.read(size)
+        self._limit.listen()
+        data = self._command.stdout.read(size)
+        self._limit.rest()
+        return data
 
     def finish(self) -> None:
         """Return when the bootstrapper ended with 0 and without a fatal line; RefusedError otherwise."""
+        self._limit.listen()
         self._log.judge(self._command.wait())
 
 
-def _feed(command: RunningCommand, source: Source | None) -> None:
+def _feed(command: RunningCommand, source: Source | None, limit: SilenceLimit) -> None:
     with suppress(BrokenPipeError):  # the command has ended; its last words say why
         while source is not None and (data := source.read(CHUNK)):
             command.write(data)
+            limit.heard()
         command.close_stdin()
 
 

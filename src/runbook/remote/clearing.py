@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from runbook.domain.errors import NotReadyError, RefusedError
 from runbook.domain.health import ClusterSeen
 from runbook.domain.leftovers import Leftover
-from runbook.remote.discovery import PHASE2
+from runbook.domain.node_facts import PHASE2
 from runbook.remote.ssh import SshConnection
 
 logger = logging.getLogger(__name__)

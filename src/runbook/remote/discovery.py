@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 
 from runbook.domain.health import SERVICES, ClusterSeen, Replica
+from runbook.domain.node_facts import PHASE2
 from runbook.domain.versions import oldest
 from runbook.remote.transport import ContainerSeen, Transport, VolumeSeen
 
 REPLICA_NAME = re.compile(r"^dtr-(?P<kind>[a-z-]+)-(?P<id>[0-9a-f]{12})$")
-PHASE2 = "dtr-phase2"
 VERSION_LABEL = "com.docker.dtr.version"
 
 

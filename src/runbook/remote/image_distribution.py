@@ -8,14 +8,16 @@ from typing import Protocol
 
 from pydantic import SecretStr
 
-from runbook.domain.errors import RefusedError, UnreachableError
+from runbook.domain.errors import NotReadyError, RefusedError, UnreachableError
 from runbook.domain.image_distribution import ImageSource, ImagesSeen
 from runbook.remote.machine import Machine
+from runbook.remote.silence import SilenceLimit
 from runbook.remote.transport import Completed
 
 logger = logging.getLogger(__name__)
 _CHUNK = 1024 * 1024
 _PULL_WITHIN = 3600.0
+_LOAD_SILENCE = 3600.0  # `docker load` says nothing while it unpacks, after the last byte went out
 _LAST_WORDS = 5
 
 _LOOK = """
@@ -70,16 +72,21 @@ def pull_images(
         raise RefusedError(where, f"its images were not pulled {source}: {_said(done, 'docker')}", next_step)
 
 
-def load_archive(where: str, node: Machine, archive: Path) -> None:
+def load_archive(where: str, node: Machine, archive: Path, silence: float = _LOAD_SILENCE) -> None:
     """Leave the node with every image of the archive; memory does not grow with it."""
     said: list[str] = []
+    what = f"`docker load` of {archive.name} made no progress for {silence / 60:.0f} min and was ended"
+    next_step = f"see the load, the disk and the engine's log of {where}, then rerun"
+    limit = SilenceLimit(silence, lambda: NotReadyError(where, what, next_step))
     with (
         archive.open("rb") as source,
         node.start(("docker", "load", "--quiet"), on_stderr=said.append) as command,
+        limit.over(command),
     ):
         with suppress(BrokenPipeError):  # it has ended; its last words say why
             while data := source.read(_CHUNK):
                 command.write(data)
+                limit.heard()
             command.close_stdin()
         status = command.wait()
     if status:

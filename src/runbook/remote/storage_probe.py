@@ -4,11 +4,10 @@ from collections.abc import Callable
 
 from runbook.domain.errors import MismatchError, RefusedError, RunbookError
 from runbook.domain.storage_rights import StorageRight
-from runbook.remote.image_distribution import Node
-from runbook.remote.machine import Machine
 from runbook.remote.s3 import ForbiddenError, s3_errors
 from runbook.remote.storage import S3Storage
 from runbook.remote.storage_tree import TreeStorage
+from runbook.remote.tree_listing import PROBED_WITHIN, probe_limit
 
 NAME = ".runbook-probe"
 _DATA = b"can this storage be written?"
@@ -18,8 +17,6 @@ set -eu; umask 077; file=$1/$2
 trap 'rm -f "$file"' EXIT
 printf %s "$3" >"$file"; [ "$(cat "$file")" = "$3" ] || { echo "it reads back as something else" >&2; exit 1; }
 """
-_CONNECT = 'timeout 5 bash -c \': </dev/tcp/$0/$1\' "$1" "$2" 2>/dev/null'
-_TIMED_OUT, _NO_PROGRAM = 124, (126, 127)
 
 
 def probe_bucket(storage: S3Storage) -> dict[StorageRight, bool]:
@@ -74,10 +71,10 @@ def _of_the_bucket(storage: S3Storage) -> dict[StorageRight, bool]:
     return seen
 
 
-def probe_files(storage: TreeStorage) -> None:
+def probe_files(storage: TreeStorage, within: float = PROBED_WITHIN) -> None:
     """Return once a file was written, read back and deleted there; RefusedError where it cannot be."""
     argv = ("sh", "-c", _IN_FILES, "probe", storage.root, NAME, _DATA.decode())
-    status, said = _run(storage.machine, argv)
+    status, said = _run(storage, argv, within)
     if status:
         what = f"a file cannot be written there: {said or f'status {status}'}"
         raise RefusedError(storage.where, what, "see that it is mounted, writable for root and not full")
@@ -85,24 +82,17 @@ def probe_files(storage: TreeStorage) -> None:
 
 def is_network_mount(storage: TreeStorage) -> bool:
     """Tell whether the storage's folder lies on a share."""
-    status, _ = _run(
-        storage.machine, ("sh", "-c", 'stat -f -c %T "$1" | grep -q ^nfs', "probe", storage.root)
-    )
+    argv = ("sh", "-c", 'stat -f -c %T "$1" | grep -q ^nfs', "probe", storage.root)
+    status, _ = _run(storage, argv, PROBED_WITHIN)
     return status == 0
 
 
-def why_not_reached(node: Node, host: str, port: int) -> str | None:
-    """Say why a node cannot connect to a port of another machine, None if it can or has no bash to try it with."""
-    status = node.run(("sh", "-c", _CONNECT, "probe", host, str(port))).status
-    if status == 0 or status in _NO_PROGRAM:
-        return None
-    how = "does not answer within 5 s" if status == _TIMED_OUT else "is refused, or its name is not known"
-    return f"port {port} of {host} {how}"
-
-
-def _run(machine: Machine, argv: tuple[str, ...]) -> tuple[int, str]:
+def _run(storage: TreeStorage, argv: tuple[str, ...], within: float) -> tuple[int, str]:
     said: list[str] = []
-    with machine.start(argv, on_stderr=said.append) as command:
+    with (
+        storage.machine.start(argv, on_stderr=said.append) as command,
+        probe_limit(storage.where, within).over(command),
+    ):
         command.close_stdin()
         status = command.wait()
     return status, " ".join(said)

@@ -11,12 +11,15 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import BinaryIO, NamedTuple
 
-from runbook.domain.errors import RefusedError
+from runbook.domain.errors import RefusedError, UnreachableError
 from runbook.domain.snapshot import SortedLookup, StoredObject
 from runbook.remote.machine import Machine
+from runbook.remote.silence import SilenceLimit
 from runbook.remote.transport import RunningCommand
 
 NO_FOLDER = 66
+PROBED_WITHIN = 120.0
+"""Seconds for a look at one file: the mount of a share whose server is gone waits for ever."""
 _READ = 256 * 1024
 _ENTER = f'export LC_ALL=C; cd -- "$1" 2>/dev/null || exit {NO_FOLDER}; '
 _LIST = _ENTER + r"find . -type f -printf '%s %T@ %P\0' | sort -z -t ' ' -k 3"
@@ -50,10 +53,17 @@ def list_tree(machine: Machine, root: str, where: str) -> Iterator[StoredObject]
             )
 
 
-def has_files(machine: Machine, root: str, where: str) -> bool:
+def has_files(machine: Machine, root: str, where: str, within: float = PROBED_WITHIN) -> bool:
     """Tell whether there is any file below `root`; RefusedError if the folder is not there."""
-    with _running(machine, _ANY, root, where) as command:
+    with _running(machine, _ANY, root, where) as command, probe_limit(where, within).over(command):
         return bool(command.stdout.read())
+
+
+def probe_limit(where: str, within: float) -> SilenceLimit:
+    """Return what ends a short look at files that does not come back, as on a share whose server is gone."""
+    what = f"a look at its files did not end within {within:.0f} s"
+    next_step = "see that the share's server is up, or mount it anew (`ls` hangs there too), then rerun"
+    return SilenceLimit(within, lambda: UnreachableError(where, what, next_step))
 
 
 def complaints_in(said: Iterable[str], fine: Sequence[str]) -> list[str]:

@@ -54,3 +54,9 @@ def test_a_replica_that_is_no_member_is_a_leftover() -> None:
             "replica dddddddddddd is on it, and the registry does not count it as a member",
         )
     ]
+
+
+def test_a_leftover_is_the_work_of_a_repair() -> None:
+    seen = ClusterSeen((alive(1), alive(2), alive(3), alive(4)), (), IDS[:3])
+    (finding,) = judge_cluster(seen, 3, "2.9.29")
+    assert "runbook repair --plan" in finding.next_step

@@ -3,20 +3,17 @@ from dataclasses import replace
 import pytest
 
 from runbook.domain.findings import Level
-from runbook.domain.node_facts import ContainerFacts, NodeFacts, judge_node
+from runbook.domain.node_facts import ContainerFacts, NodeFacts, WantedImage, judge_node
 
 FINE = NodeFacts("20.10.24", "dtr1", 0.1, 50 * 1024**3, True)
-
-
+IMAGE = WantedImage("docker/dtr:2.9.29", "2.9.29", "docker pull docker/dtr:2.9.29")
 SHOP = ContainerFacts("shop", running=True, ports=(443,))
 
 
 def judge(
     facts: NodeFacts, *, dedicated: bool = True, ports: tuple[int, ...] = ()
 ) -> list[tuple[Level, str]]:
-    found = judge_node(
-        "dtr1", facts, image="docker/dtr:2.9.29", dedicated=dedicated, version="2.9.29", ports=ports
-    )
+    found = judge_node("dtr1", facts, image=IMAGE, dedicated=dedicated, ports=ports)
     return [(f.level, f.what) for f in found]
 
 
@@ -111,5 +108,5 @@ def test_ports_of_a_node_that_is_to_have_no_replica_may_be_taken() -> None:
 def test_a_node_short_of_disk_can_be_read_and_another_machine_than_the_named_one_cannot(
     facts: NodeFacts, readable: bool
 ) -> None:
-    (found,) = judge_node("dtr1", facts, image="docker/dtr:2.9.29", dedicated=True)
+    (found,) = judge_node("dtr1", facts, image=IMAGE, dedicated=True)
     assert (found.level, found.readable) == (Level.BLOCKS, readable)

@@ -50,6 +50,9 @@ def test_what_stands_apart_is_called_by_each_of_its_callers() -> None:
     ]
 
 
-def test_the_load_balancer_calls_registry_nodes_alone() -> None:
-    paths = paths_of_balancer("lb1", [MANAGER, REGISTRY], replica_port=4443)
-    assert list(paths) == [Path("lb1", "dtr1", "198.18.0.3", 4443, "registry")]
+def test_the_load_balancer_calls_both_ports_of_registry_nodes_alone() -> None:
+    paths = paths_of_balancer("lb1", [MANAGER, REGISTRY], https=4443, http=8080)
+    assert list(paths) == [
+        Path("lb1", "dtr1", "198.18.0.3", 4443, "registry"),
+        Path("lb1", "dtr1", "198.18.0.3", 8080, "registry over HTTP", vital=False),
+    ]

@@ -7,7 +7,7 @@ import pytest
 from pydantic import SecretStr
 
 from runbook.domain.commands import BackupSpec, InstallSpec, JoinSpec, RemoveSpec, RestoreSpec
-from runbook.domain.errors import MismatchError, RefusedError
+from runbook.domain.errors import MismatchError, NotReadyError, RefusedError
 from runbook.domain.versions import Version
 from runbook.remote.bootstrapper import Bootstrapper
 from runbook.remote.control_plane_api import ControlPlaneAccess
@@ -201,3 +201,38 @@ def test_an_upgrade_ends_with_the_vendors_words_where_it_fails(vendor: Vendor) -
     vendor.does("log('FATA[0001] 2.9.18 is older than 2.9.29, a downgrade is not supported')")
     with pytest.raises(RefusedError, match="a downgrade is not supported"):
         vendor.bootstrapper.upgrade(A)
+
+
+SHORT = 0.3
+
+
+def impatient(vendor: Vendor) -> Bootstrapper:
+    """Return the same bootstrapper, waited for no longer than a moment."""
+    return Bootstrapper(vendor.transport, IMAGE, Version(2, 9, 29), ACCESS, silence=SHORT)
+
+
+def test_an_install_that_hangs_is_ended_and_the_error_says_where_to_look(vendor: Vendor) -> None:
+    vendor.does("import signal", "log('INFO[0001] Waiting for DTR to start...')", "signal.pause()")
+    with pytest.raises(NotReadyError, match="dtr1: the bootstrapper said nothing for") as hung:
+        impatient(vendor).install(InstallSpec("dtr1", "https://lb"))
+    assert "dtr-phase2" in hung.value.next_step
+    assert "runbook check" in hung.value.next_step
+    assert vendor.transport.running[0].process.returncode != 0
+
+
+def test_a_restore_that_reads_no_more_is_ended(vendor: Vendor) -> None:
+    vendor.does("import signal", "signal.pause()")
+    with pytest.raises(NotReadyError):
+        impatient(vendor).restore(RestoreSpec(A, "dtr1", "https://lb"), io.BytesIO(bytes(10_000_000)))
+
+
+def test_a_backup_that_hangs_is_ended_while_it_is_read(vendor: Vendor) -> None:
+    vendor.does(
+        "import signal", "sys.stdout.buffer.write(b'x' * 100)", "sys.stdout.flush()", "signal.pause()"
+    )
+    with (
+        pytest.raises(NotReadyError, match=f"replica {A}"),
+        impatient(vendor).backup(BackupSpec(A)) as archive,
+    ):
+        archive.read()
+        archive.finish()

@@ -2,10 +2,12 @@ from pathlib import Path
 from typing import cast
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from runbook.domain.errors import UnreachableError
+from runbook.domain.errors import MismatchError, RunbookError, UnreachableError
 from runbook.domain.node_facts import ContainerFacts, NodeFacts
-from runbook.remote.node_probe import probe_node
+from runbook.remote.node_probe import probe_node, read_facts, sections_of
 from runbook.remote.ssh import SshConnection
 from tests.fakes.local_connection import LocalConnection
 
@@ -46,8 +48,8 @@ def node(tmp_path: Path) -> LocalConnection:
     return node
 
 
-def probe(node: LocalConnection, *, ask_pull: bool = False) -> NodeFacts:
-    return probe_node(cast("SshConnection", node), IMAGE, ask_pull=ask_pull)
+def probe(node: LocalConnection, *, pulled_as: str = "") -> NodeFacts:
+    return probe_node(cast("SshConnection", node), IMAGE, pulled_as=pulled_as)
 
 
 def test_one_command_tells_all_of_a_node(node: LocalConnection) -> None:
@@ -87,12 +89,14 @@ def test_without_ss_the_kernel_tells_the_ports(node: LocalConnection) -> None:
     assert probe(node).listeners == {443: ""}
 
 
-@pytest.mark.parametrize(("ask", "why"), [(False, None), (True, f"no such manifest: {IMAGE}")])
-def test_an_image_that_is_not_there_is_looked_for_where_asked(
-    node: LocalConnection, tmp_path: Path, ask: bool, why: str | None
+@pytest.mark.parametrize(
+    ("name", "why"), [("", None), ("my.registry/dtr:2.9.29", "no such manifest: my.registry/dtr:2.9.29")]
+)
+def test_an_image_that_is_not_there_is_looked_for_under_the_name_it_is_pulled_by(
+    node: LocalConnection, tmp_path: Path, name: str, why: str | None
 ) -> None:
     (tmp_path / "docker.image").unlink()
-    facts = probe(node, ask_pull=ask)
+    facts = probe(node, pulled_as=name)
     assert (facts.image_present, facts.why_not_pullable) == (False, why)
 
 
@@ -105,3 +109,57 @@ def test_an_engine_that_does_not_answer_is_unreachable_with_its_own_words(node: 
     node.program("docker", "echo 'Cannot connect to the Docker daemon' >&2; exit 1")
     with pytest.raises(UnreachableError, match="dtr1: Cannot connect to the Docker daemon"):
         probe(node)
+
+
+@pytest.mark.parametrize(
+    ("program", "text", "words"),
+    [
+        ("df", "exit 1", "its answer says of free what is not understood: nothing"),
+        ("df", "echo Avail; echo -", "its answer says of free what is not understood: -"),
+        ("date", "echo never", "its answer says of clock what is not understood: never never"),
+        ("date", "echo nan", "its answer says of clock what is not understood: nan nan"),
+    ],
+)
+def test_an_odd_answer_is_a_mismatch_that_shows_it(
+    node: LocalConnection, program: str, text: str, words: str
+) -> None:
+    node.program(program, text)
+    with pytest.raises(MismatchError, match=f"dtr1: {words}"):
+        probe(node)
+
+
+def test_an_engine_that_tells_no_name_is_a_mismatch(node: LocalConnection) -> None:
+    node.program("docker", DOCKER.replace("20.10.24\\ndtr1\\n/\\n198.18.0.11\\n", "20.10.24\\n"))
+    with pytest.raises(MismatchError, match="says of info what is not understood: 20.10.24"):
+        probe(node)
+
+
+def test_an_answer_that_was_cut_short_names_what_is_missing() -> None:
+    with pytest.raises(MismatchError, match="its answer says nothing of free, image, containers, listeners"):
+        read_facts("dtr1", sections_of("== clock\n1\n== info\n20.10.24\ndtr1\n"), 0)
+
+
+TITLES = ("clock", "info", "free", "image", "containers", "storage", "volumes", "listeners")
+LINES = st.one_of(
+    st.text(max_size=30),
+    st.sampled_from(
+        ["1.5", "20.10.24", "LISTEN 0 1 *:٣ x", "LISTEN", "0: 0:01BB 0:0000 0A 0", "a\tUp\t\t:9-99999->1/tcp"]
+    ),
+)
+ANSWERS = st.lists(st.tuples(st.sampled_from(TITLES), st.lists(LINES, max_size=4)), max_size=12)
+
+
+@given(ANSWERS)
+def test_any_answer_is_facts_or_an_error_of_ours(answer: list[tuple[str, list[str]]]) -> None:
+    text = "\n".join(line for title, lines in answer for line in (f"== {title}", *lines))
+    try:
+        facts = read_facts("dtr1", sections_of(text), 0)
+    except RunbookError:
+        return
+    assert facts.swarm_name
+
+
+@given(st.text())
+def test_any_text_is_facts_or_an_error_of_ours(text: str) -> None:
+    with pytest.raises(RunbookError):
+        read_facts("dtr1", sections_of(text), 0)

@@ -1,3 +1,7 @@
+import pytest
+
+from blocks.proxy import ProxySettings
+from blocks.storage import NfsSettings, StorageSettings
 from runbook.domain.findings import Level
 from runbook.domain.port_matrix import Path
 from tasks.ports import try_ports, wanted_paths
@@ -56,11 +60,68 @@ def test_a_bucket_without_endpoint_is_the_regions(cluster: FakeCluster) -> None:
     assert set(called.values()) == {(f"s3.{region}.amazonaws.com", 443, "S3")}
 
 
-def test_the_load_balancer_calls_each_registry_node_on_the_replicas_port(cluster: FakeCluster) -> None:
-    cluster.settings.registry.https_port = 4443
+def test_a_share_is_called_on_the_port_of_its_mount_options(cluster: FakeCluster) -> None:
+    nfs = NfsSettings(url="nfs://nas/x", path="/mnt/x", options="rw,port=2050")
+    cluster.settings.storage = StorageSettings(nfs=nfs)
+    assert set(of_service(cluster, "storage").values()) == {("nas", 2050, "NFS")}
+
+
+@pytest.fixture
+def proxied(cluster: FakeCluster, monkeypatch: pytest.MonkeyPatch) -> FakeCluster:
+    """A cluster whose registry goes out through a proxy that asks for a password."""
+    monkeypatch.setenv("REGISTRY_PROXY", "http://me:hunter2@proxy.example.com:3128")
+    cluster.settings.registry.proxy = ProxySettings(
+        http="http://proxy", https="env:REGISTRY_PROXY", no_proxy=".internal"
+    )
+    return cluster
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "where"),
+    [(None, ("proxy.example.com", 3128)), ("http://store:9000", ("proxy", 80))],
+)
+def test_a_bucket_behind_a_proxy_is_called_at_the_proxy_of_its_scheme(
+    proxied: FakeCluster, endpoint: str | None, where: tuple[str, int]
+) -> None:
+    assert proxied.settings.storage.s3
+    proxied.settings.storage.s3.endpoint = endpoint
+    assert of_service(proxied, "storage") == {}
+    called = of_service(proxied, "proxy")
+    assert set(called.values()) == {(*where, "proxy to S3")}
+    assert set(called) == {node.name for node in proxied.settings.registry_nodes}
+
+
+def test_a_bucket_that_no_proxy_names_is_called_itself(proxied: FakeCluster) -> None:
+    assert proxied.settings.storage.s3
+    proxied.settings.storage.s3.endpoint = "https://store.internal"
+    assert set(of_service(proxied, "storage").values()) == {("store.internal", 443, "S3")}
+    assert of_service(proxied, "proxy") == {}
+
+
+@pytest.mark.parametrize("url", [None, "http://me:hunter2/"], ids=["not there", "a password for a port"])
+def test_a_proxy_that_is_not_known_here_leaves_the_way_to_the_storage_untried(
+    proxied: FakeCluster, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, url: str | None
+) -> None:
+    monkeypatch.delenv("REGISTRY_PROXY")
+    if url:
+        monkeypatch.setenv("REGISTRY_PROXY", url)
+    assert proxied.settings.storage.s3
+    proxied.settings.storage.s3.endpoint = None
+    assert of_service(proxied, "storage") == of_service(proxied, "proxy") == {}
+    assert of_service(proxied, "control plane")
+    assert "is not tried" in caplog.text
+    assert "hunter2" not in caplog.text
+
+
+def test_the_load_balancer_calls_each_registry_node_on_both_ports_of_its_replica(
+    cluster: FakeCluster,
+) -> None:
+    cluster.settings.registry.https_port, cluster.settings.registry.http_port = 4443, 8080
     paths = wanted_paths(cluster, places(cluster))["lb-1"]  # type: ignore[arg-type]
-    assert {(path.target, path.port) for path in paths} == {
-        (node.name, 4443) for node in cluster.settings.registry_nodes
+    assert {(path.target, path.port, path.vital) for path in paths} == {
+        (node.name, *port)
+        for node in cluster.settings.registry_nodes
+        for port in ((4443, True), (8080, False))
     }
 
 

@@ -2,6 +2,7 @@ from datetime import timedelta
 
 import pytest
 
+from blocks.image_source import ImageSourceSettings
 from runbook.domain.findings import Level
 from runbook.domain.versions import parse_version
 from runbook.remote.vault_file import FileVault
@@ -47,3 +48,18 @@ def test_without_older_points_or_a_vault_there_is_nothing_to_say(cluster: FakeCl
     assert check_older_images.fn(cluster) == ()
     cluster.vault = FileVault(cluster.folder / "gone")
     assert check_older_images.fn(cluster) == ()
+
+
+@pytest.mark.parametrize(
+    ("images", "advice"),
+    [
+        ({"from": "my.registry/msr"}, "docker pull my.registry/msr/dtr:2.9.29, docker tag"),
+        ({"archive": "/images.tar"}, f"bring {OLD_IMAGE} there with `docker load`"),
+    ],
+)
+def test_what_to_do_names_the_source_of_the_cluster_file(
+    newer: FakeCluster, images: dict[str, str], advice: str
+) -> None:
+    newer.settings.registry.images = ImageSourceSettings.model_validate(images)
+    (found,) = check_older_images.fn(newer)
+    assert found.next_step.startswith(advice)
