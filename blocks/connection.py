@@ -108,11 +108,6 @@ class ClusterConnection:
         """How long the vendor's commands of this run took together."""
         return sum(self.bootstrapper.seconds) if "bootstrapper" in vars(self) else 0.0
 
-    def bootstrapper_for(self, version: str) -> Bootstrapper:
-        """Return the vendor's commands in another version, of the same image repository."""
-        image = f"{self.settings.registry.image}:{version}"
-        return Bootstrapper(self.transport, image, parse_version(version), self.control_plane.access)
-
     @cached_property
     def control_plane_image(self) -> str | None:
         """The image that backs up the control plane, None where the cluster file asks for no such backup."""

@@ -8,7 +8,7 @@ from runbook.domain.unfit import set_apart
 
 def preflight_around(run: Run) -> tuple[Checked, tuple[str, ...]]:
     """Look at everything; return the registry nodes that are unfit for a replica, and raise what blocks elsewhere."""
-    looked = look(run)
+    looked = look(run, ports=True)
     managers = [node.name for node in run.cluster.settings.managers]
     names = {node.name for node in run.cluster.registry_nodes}
     tolerated = tolerate(run.report.findings, spare(managers, run.report.findings))

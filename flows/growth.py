@@ -20,16 +20,12 @@ def grow(run: Run, wanted: int, after: After = ()) -> After:
 def carry_out(run: Run, changes: Changes, wanted: int, after: After) -> After:
     """Leave the changes done, one by one, and at least `wanted` replicas healthy and counted."""
     run.report.did += changes.keep
-    last = after
+    last = _bring_images(run, changes, after)
     for left in changes.left:
         last = [run.step(clear_leftover, left, after=last)]
         run.report.did.append(left.step)
     for removal in changes.dead:
         last = _remove(run, removal, changes.dead_nodes, last)
-    if changes.joins:
-        images = run.step(ensure_images, *_images_of(run, changes), after=last)
-        run.report.did += images.result()
-        last = [images]
     for joining in changes.joins:
         joined = run.step(ensure_replica_on, joining.node, after=last)
         pool = run.step(ensure_pool, after=[joined])
@@ -54,6 +50,15 @@ def plan_changes(run: Run, changes: Changes, after: After = ()) -> tuple[Step, .
         return changes.steps
     images = run.step(plan_images, *_images_of(run, changes), after=after).result()
     return (*images, *changes.steps)
+
+
+def _bring_images(run: Run, changes: Changes, after: After) -> After:
+    """Leave the images where a new replica comes, before anything goes: a node that gets none costs no replica."""
+    if not changes.joins:
+        return after
+    images = run.step(ensure_images, *_images_of(run, changes), after=after)
+    run.report.did += images.result()
+    return [images]
 
 
 def _images_of(run: Run, changes: Changes) -> tuple[str, tuple[str, ...]]:

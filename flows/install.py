@@ -2,8 +2,9 @@
 
 from prefect import flow
 
-from flows.preflight import Checked, preflight
+from flows.preflight import Checked, judge, preflight
 from flows.run import Run
+from runbook.domain.findings import without_repeats
 from runbook.domain.plans import Plan
 from runbook.domain.report import Report
 from tasks.images import ensure_canary, plan_canary, verify_canary
@@ -21,11 +22,12 @@ def install(cluster: str, plan_only: bool = False) -> Report:
     A second run changes nothing. `plan_only` shows what would be done and touches nothing.
     """
     with Run("install", cluster) as run:
+        checked = preflight(run, ports=True, also=[check_registry_tls])
         if plan_only:
-            return _plan(run, preflight(run, ports=True, also=[check_registry_tls]))
-        checked = preflight(run, ports=True, also=[check_registry_tls, try_storage])
+            return _plan(run, checked)
         with run.lock():
-            images = run.step(ensure_images, str(run.cluster.version), after=checked)
+            tried = _try_storage(run, checked)
+            images = run.step(ensure_images, str(run.cluster.version), after=tried)
             run.report.did += images.result()
             first = run.step(ensure_first_replica, after=[images])
             run.report.did.append(first.result())
@@ -37,6 +39,13 @@ def install(cluster: str, plan_only: bool = False) -> Report:
             pulled = run.step(verify_canary, canary)
             run.step(verify_stored, canary, after=[pulled])
     return run.report
+
+
+def _try_storage(run: Run, after: Checked) -> Checked:
+    """Leave what came of the storage's trial in the report; only who holds the cluster writes there."""
+    tried = run.step(try_storage, after=after)
+    run.report.findings = without_repeats((*run.report.findings, *tried.result()))
+    return [run.step(judge, tried.result(), after=[tried])]
 
 
 def _plan(run: Run, checked: Checked) -> Report:

@@ -8,16 +8,18 @@ from prefect.futures import PrefectFuture
 
 from flows.approval import GivenApproval, require_approval, require_same_plan, was_shown
 from flows.growth import grow
+from flows.planned_ports import check_planned_ports
 from flows.preflight import preflight
 from flows.recovery_point import take_recovery_point
 from flows.run import After, Run
-from runbook.domain.plans import Plan
+from runbook.domain.plans import Action, Plan
 from runbook.domain.recovery import Manifest
 from runbook.domain.report import Report
-from runbook.domain.restore_plan import Loss
+from runbook.domain.restore_plan import Loss, nodes_of_replicas
 from tasks.holds import restore_schedules
 from tasks.images import verify_canary, verify_sample
 from tasks.load_balancer import ensure_pool
+from tasks.node_images import ensure_images, plan_images
 from tasks.remains import decide_remedy, destroy_remains, set_aside_remains
 from tasks.restoration import (
     choose_point,
@@ -51,13 +53,14 @@ def restore(
         run.report.plan = shown.plan.result()
         run.report.notes += [f"forced: {force_reason}"] if force_reason else []
         run.report.notes.append(shown.loss.result().sentence(run.began))
+        looked = _look_ahead(run, after=[shown.plan])
         if plan_only or not was_shown(shown.plan.result(), approval):
-            run.step(read_images, shown.point, after=[shown.plan])
+            run.step(read_images, shown.point, after=looked)
         if plan_only:
             return run.report.planned()
         require_approval(run, shown.plan.result(), approval)
         with run.lock():
-            seen = _look(run, [shown.plan], point, force_reason)
+            seen = _look(run, looked, point, force_reason)
             require_same_plan(seen.plan.result(), shown.plan.result())
             proven = _first_replica(run, seen)
             run.report.notes.append(_reached(run, seen.loss.result()))
@@ -84,10 +87,26 @@ def _look(run: Run, after: After, point: str | None, force_reason: str | None) -
     return _Look(chosen, loss, run.step(plan_recovery, verified, loss, after=[decided]))
 
 
+def _look_ahead(run: Run, after: After) -> After:
+    """Leave in the report what the nodes of the plan's replicas lack; raise what would stop the restore half-way."""
+    assert run.report.plan
+    reached = check_planned_ports(run, after)
+    own = run.step(plan_images, *_own_images(run, run.report.plan), after=reached)
+    run.report.notes += [str(each) for each in own.result() if each.action is not Action.KEEP]
+    return [own]
+
+
+def _own_images(run: Run, plan: Plan) -> tuple[str, tuple[str, ...]]:
+    """Return the version, and the nodes that get replicas: any other node may lack what it likes."""
+    return str(run.cluster.version), nodes_of_replicas(plan)
+
+
 def _first_replica(run: Run, seen: _Look) -> PrefectFuture[None]:
     """Leave one replica that serves what the point knows: images before metadata, proven by pulls."""
     did = run.report.did
-    aside = run.step(set_aside_remains, seen.point, after=[seen.plan])
+    own = run.step(ensure_images, *_own_images(run, seen.plan.result()), after=[seen.plan])
+    did += own.result()
+    aside = run.step(set_aside_remains, seen.point, after=[own])
     did += [kept.step for kept in aside.result()]
     destroyed = run.step(destroy_remains, aside)
     did += destroyed.result()

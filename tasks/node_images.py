@@ -8,11 +8,9 @@ from prefect import get_run_logger
 
 from blocks.connection import ClusterConnection
 from blocks.image_source import ImageSourceSettings
-from runbook.domain.errors import MismatchError, RefusedError, RunbookError
+from runbook.domain.errors import MismatchError, RefusedError, RunbookError, UnreachableError
 from runbook.domain.image_distribution import IdsByName, ImagesSeen, choose_images_step
 from runbook.domain.plans import Action, Step
-from runbook.domain.topology import NodeRole
-from runbook.remote.bootstrapper import Bootstrapper
 from runbook.remote.image_archive import read_ids
 from runbook.remote.image_distribution import load_archive, look_for_images, pull_images
 from tasks.policy import step
@@ -24,10 +22,11 @@ Wanted = dict[str, tuple[str, ...]]
 
 @step("images of {version}")
 def ensure_images(cluster: ClusterConnection, version: str, only: Collection[str] = ()) -> tuple[Step, ...]:
-    """Leave every node, or `only` these, with the images of `version` that it needs, all at once; keep what is there.
+    """Leave the nodes with the images of `version` that they need, all at once; keep what is there.
 
-    Managers need the bootstrapper, registry nodes all that it lists. Whatever befalls one node, the others are
-    done with; the error names each node that lacks something.
+    Managers need the bootstrapper, registry nodes (`only` these, if any are named) all that it lists. Managers that
+    do not answer are left out while one does: no container is started there. Whatever befalls one node, the others
+    are done with; the error names each node that lacks something.
     """
     work = Distribution(cluster, version, only)
     first = work.everywhere(work.first(), work.ensure)
@@ -49,14 +48,14 @@ class Distribution:
 
     def __init__(self, cluster: ClusterConnection, version: str, only: Collection[str] = ()) -> None:
         self._cluster = cluster
-        self._bootstrapper: Bootstrapper = cluster.bootstrapper_for(version)
+        self._bootstrapper = cluster.bootstrapper
         self._settings = cluster.settings.registry.images or ImageSourceSettings()
         self._archive = Path(self._settings.archive) if self._settings.archive else None
         found = read_ids(self._archive) if self._archive else {}
         self._known: IdsByName = {name: ids for name, ids in found.items() if name.endswith(f":{version}")}
-        nodes = [node for node in cluster.settings.nodes if not only or node.name in only]
-        self.managers = [node.name for node in nodes if node.role is NodeRole.MANAGER]
-        self._registry = [node.name for node in nodes if node.role is NodeRole.REGISTRY]
+        self.managers = _answering(cluster, [node.name for node in cluster.settings.managers])
+        registry = [node.name for node in cluster.settings.registry_nodes]
+        self._registry = [name for name in registry if not only or name in only]
 
     def first(self) -> Wanted:
         """Return what comes before the list can be asked for: an archive is loaded whole."""
@@ -123,6 +122,20 @@ class Distribution:
         return RefusedError(
             where, what, "save it again with every image that the bootstrapper's `images` lists"
         )
+
+
+def _answering(cluster: ClusterConnection, managers: Sequence[str]) -> list[str]:
+    """Return the managers whose engine answers; all of them if none does, so that the error is theirs."""
+
+    def answers(name: str) -> bool:
+        try:
+            look_for_images(name, cluster.ssh(name), ())
+        except UnreachableError as error:
+            get_run_logger().warning("%s: %s; no image is brought there", error.where, error.what)
+            return False
+        return True
+
+    return [name for name in managers if answers(name)] or list(managers)
 
 
 def _raise_all(errors: Sequence[BaseException]) -> None:

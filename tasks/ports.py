@@ -1,7 +1,7 @@
 """The network between the machines: each port of the vendor's table, tried from the machine that calls it."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from urllib.parse import urlsplit
 
 from prefect import get_run_logger
@@ -22,6 +22,7 @@ from runbook.domain.port_matrix import (
 )
 from runbook.domain.proxy_bypass import is_direct
 from runbook.domain.topology import NodeRole, NodeSpec
+from runbook.remote.node_probe import probe_node
 from runbook.remote.port_probe import try_paths
 from tasks.policy import step
 
@@ -75,6 +76,22 @@ def _proxied(storage: Service, proxy: ProxySettings, scheme: str) -> Service | N
 def _server(name: str, url: str, purpose: str) -> Service:
     place = urlsplit(url if "://" in url else f"https://{url}")
     return Service(name, place.hostname or "", place.port or _SCHEMES.get(place.scheme, HTTPS), purpose)
+
+
+@step("ports of the plan")
+def paths_of(cluster: ClusterConnection, nodes: Collection[str]) -> Mapping[str, tuple[Path, ...]]:
+    """Return by source every path that replicas on `nodes` need, at the addresses that nodes use among themselves.
+
+    Managers are left out: another one does for one that is barred.
+    """
+    configured = {node.name: node.address for node in cluster.registry_nodes}
+    return wanted_paths(
+        cluster,
+        {
+            name: probe_node(cluster.ssh(name), cluster.bootstrapper_image).address or configured[name]
+            for name in nodes
+        },
+    )
 
 
 @step("try ports from {source}")

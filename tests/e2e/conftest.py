@@ -49,11 +49,12 @@ class Installed:
 
 @dataclass(frozen=True)
 class Replicated:
-    """A cluster with three replicas, and what a second runbook met while the first still held it."""
+    """A cluster with three replicas, what a second runbook met while the first still held it, and what was seen."""
 
     cluster: LabCluster
     first: DeployedRun
     second: Ended
+    command_lines: CommandLines
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -87,7 +88,8 @@ def replicated(installed: Installed, tmp_path_factory: pytest.TempPathFactory) -
     """Three replicas; before the run that made them gave the cluster back, a backup was started and ended."""
     cluster = installed.cluster
     endpoint = str(cluster.settings.vault.endpoint)
-    with gate(endpoint, lock_key(cluster.settings.name)) as way, ThreadPoolExecutor(1) as pool:
+    key = lock_key(cluster.settings.name)
+    with CommandLines() as seen, gate(endpoint, key) as way, ThreadPoolExecutor(1) as pool:
         folder = tmp_path_factory.mktemp("gate")
         file = changed_file(folder, lambda content: content["vault"].update(endpoint=way.url))
         first = pool.submit(deployed, "scale-out/on-demand", file)
@@ -96,8 +98,8 @@ def replicated(installed: Installed, tmp_path_factory: pytest.TempPathFactory) -
             second = runbook("backup", cluster=cluster.file)
         finally:
             way.open()
-    assert first.result().state == "Completed", first.result()
-    return Replicated(cluster, first.result(), second)
+        assert first.result().state == "Completed", first.result()
+    return Replicated(cluster, first.result(), second, seen)
 
 
 @pytest.fixture(scope="session")

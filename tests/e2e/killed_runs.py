@@ -4,6 +4,7 @@ import json
 import re
 import signal
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from runbook.domain.locks import LockRecord
 from runbook.remote.locks import lock_key
@@ -26,14 +27,16 @@ class Finished:
     world: World
 
 
-def finish_despite_kills(cluster: LabCluster, *arguments: str, spared: tuple[str, ...] = ()) -> Finished:
+def finish_despite_kills(
+    cluster: LabCluster, *arguments: str, spared: tuple[str, ...] = (), file: Path | None = None
+) -> Finished:
     """Start a runbook again and again, each time killed after a step it was not killed after before, until it ends.
 
-    It is not killed after those that are `spared`.
+    It is not killed after those that are `spared`. A `file` is used in place of the lab's.
     """
     seen: list[str] = []
     while len(seen) < _ENOUGH:
-        command = (json.dumps([*spared, *seen]), *arguments, "--cluster", str(cluster.file))
+        command = (json.dumps([*spared, *seen]), *arguments, "--cluster", str(file or cluster.file))
         ended = end(start(*command, module="tests.e2e.killed_run"))
         if ended.status != -signal.SIGKILL:
             assert ended.status == 0, (seen, ended.stderr)

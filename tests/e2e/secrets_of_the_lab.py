@@ -22,6 +22,10 @@ def assert_no_secret_in(*texts: str) -> None:
     assert not seen, f"{', '.join(seen)} can be read"
 
 
+FORCED = {("control-plane-password", "UCP_PASSWORD")}
+"""What the vendor's contract forces: the bootstrapper takes this secret from its environment, and no other way."""
+
+
 @dataclass
 class CommandLines(ProcessWatch):
     """Samples arguments and environments of every process for the lab's secrets."""

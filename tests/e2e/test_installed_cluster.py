@@ -18,7 +18,7 @@ from runbook.remote.archive import read_metadata
 from runbook.remote.recovery_points import load_point
 from tests.e2e.conftest import SUNDAY_NIGHT, fault, wait_until_healthy
 from tests.e2e.runs import assert_failed, assert_run_failed, deployed, query, runbook
-from tests.e2e.secrets_of_the_lab import assert_no_secret_in, secrets_of_the_lab
+from tests.e2e.secrets_of_the_lab import FORCED, assert_no_secret_in, secrets_of_the_lab
 from tests.e2e.vault_endpoints import BUCKET, guarded_endpoint
 from tests.e2e.world import assert_nothing_lost, look
 
@@ -208,6 +208,10 @@ def test_no_secret_is_in_the_arguments_of_any_process(installed):
     assert any("UCP_PASSWORD" in line for line in installed.command_lines.programs)
     assert any("registry.bootstrapper backup" in line for line in installed.command_lines.programs)
     assert installed.command_lines.exposed == set()
+
+
+def test_no_secret_is_in_the_environment_of_any_process_but_as_the_vendor_wants_it(installed):
+    assert installed.command_lines.held <= FORCED
 
 
 def test_no_secret_is_in_what_the_prefect_server_keeps(installed):

@@ -9,6 +9,7 @@ from lab import commands
 from runbook.domain.errors import LockedError, RefusedError
 from tests.e2e.conftest import wait_until_healthy
 from tests.e2e.runs import assert_failed, runbook
+from tests.e2e.secrets_of_the_lab import FORCED
 from tests.e2e.world import World, assert_nothing_lost, look
 from tests.lab_cluster import LabCluster
 
@@ -21,6 +22,13 @@ def test_a_second_runbook_is_refused_while_one_runs_and_is_told_which(replicated
     after = look(replicated.cluster)
     assert (len(after.replicas), len(after.points)) == (3, 1)
     assert after.left_over == []
+
+
+def test_no_secret_was_seen_while_replicas_came_but_as_the_vendor_wants_it(replicated):
+    seen = replicated.command_lines
+    assert any("registry.bootstrapper join" in line for line in seen.programs)
+    assert seen.exposed == set()
+    assert seen.held <= FORCED
 
 
 def test_a_second_scale_out_keeps_everything_and_says_why(replicated):

@@ -19,7 +19,7 @@ from runbook.domain.commands import (
     RestoreSpec,
     StorageChoice,
 )
-from runbook.domain.errors import RefusedError, RunbookError
+from runbook.domain.errors import RefusedError, RunbookError, UnreachableError
 from runbook.domain.health import ClusterSeen, Replica
 from runbook.domain.topology import NodeSpec
 from runbook.domain.versions import Version, parse_version
@@ -193,9 +193,6 @@ class FakeCluster:
         self.node_of_images = ""
         self.ports = ReplicaPorts()
 
-    def bootstrapper_for(self, _version: str) -> FakeBootstrapper:
-        return self.bootstrapper
-
     @property
     def bootstrapper_image(self) -> str:
         return f"{self.settings.registry.image}:{self.version}"
@@ -238,6 +235,8 @@ class FakeCluster:
 
     def ssh(self, name: str) -> LocalNode:
         """Return a node that holds what its replica has left, unless it was there before."""
+        if name in self.unreachable:
+            raise UnreachableError(name, "no SSH session", "see that the node is up")
         folder = self.folder.parent / f"{self.folder.name}-nodes" / name
         known = folder.exists()
         node = LocalNode(folder)

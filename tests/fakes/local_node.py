@@ -21,7 +21,9 @@ case "$1 $2" in
   "volume ls") ls "$NODE/volumes" | case "$*" in *name=^*) grep -e "${5#name=}" || : ;; *) cat ;; esac ;;
   "stop --time") shift 3; for name; do test -e "$NODE/running/$name"; rm "$NODE/running/$name"; done ;;
   "image inspect") grep -q "^$5 " "$NODE/images" && sed -n "s|^$5 ||p" "$NODE/images" | tail -n 1 ;;
-  "info --format") echo '[["Backing Filesystem","extfs"]]' ;;
+  "info --format") case "$3" in *ServerVersion*) printf '%s\n' 20.10.24 "${NODE##*/}" / 127.0.0.1; exit ;; esac
+    echo '[["Backing Filesystem","extfs"]]' ;;
+  "ps -a") : ;;
   "ps --format") cat "$NODE/published" ;;
   "load --quiet")
     cat >"$NODE/archive"; tar -xOf "$NODE/archive" manifest.json |

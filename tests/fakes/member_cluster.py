@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from runbook.domain.commands import JoinSpec, RemoveSpec
-from runbook.domain.errors import RefusedError
+from runbook.domain.errors import RefusedError, UnreachableError
 from runbook.domain.health import SERVICES, ClusterSeen, Replica
 from runbook.domain.load_balancer import Backend
 from runbook.domain.topology import quorum
@@ -33,6 +33,8 @@ class MemberCluster(FakeCluster):
     kill_at: int = -1
     moments: list[str] = field(default_factory=list)
     undone: list[Callable[[], None]] = field(default_factory=list)
+    lacking: tuple[str, ...] = ()  # nodes that have no image and cannot pull one
+    brought: list[str] = field(default_factory=list)  # nodes that were asked for images
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -71,19 +73,32 @@ class MemberCluster(FakeCluster):
             raise Killed(name)
 
     def ssh(self, name: str) -> "PhaseNode":  # type: ignore[override]
+        if name in self.unreachable:
+            raise UnreachableError(name, "no SSH session", "see that the node is up")
         return PhaseNode(self, name)
 
 
 class PhaseNode:
-    """A node whose engine removes an ended second phase."""
+    """A node whose engine removes an ended second phase and knows images."""
 
     def __init__(self, cluster: MemberCluster, name: str) -> None:
         self._cluster, self._name = cluster, name
 
-    def run(self, argv: list[str]) -> "Ended":
-        assert argv == ["docker", "rm", "dtr-phase2"]
+    def run(self, argv: Sequence[str], *, stdin: bytes = b"", timeout: float = 60) -> "Ended":
+        if argv[0] == "sh":
+            return self._images(argv[3], argv[4:])
+        assert list(argv) == ["docker", "rm", "dtr-phase2"]
         assert self._cluster.phases.pop(self._name) == "exited"
         return Ended()
+
+    def _images(self, asked: str, names: Sequence[str]) -> "Ended":
+        lacks = self._name in self._cluster.lacking
+        if asked == "pull":
+            return Ended(1, stderr=b"manifest unknown")
+        if names:
+            self._cluster.brought.append(self._name)
+        lines = ["[]", *(f"{name} sha256:there" for name in names if not lacks)]
+        return Ended(stdout="\n".join(lines).encode())
 
 
 @dataclass(frozen=True)
@@ -91,6 +106,7 @@ class Ended:
     """A command that ended well."""
 
     status: int = 0
+    stdout: bytes = b""
     stderr: bytes = b""
 
 

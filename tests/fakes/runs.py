@@ -1,6 +1,7 @@
 """A run of a runbook without Prefect: its steps are called one after another, its report is kept."""
 
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from typing import Any, cast
 
 from flows.run import Run
@@ -24,6 +25,7 @@ class DirectRun(Run):
     def __init__(self, flow: str, cluster: FakeCluster) -> None:
         self.cluster = cast("Any", cluster)
         self.report = Report(flow, cluster.name, "brave-otter")
+        self.began = datetime.now(UTC)
         self.steps: list[str] = []
         self.before: Any = lambda _name: None
         self._lock = None

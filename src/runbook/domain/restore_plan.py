@@ -84,7 +84,7 @@ def plan_restore(
     wanted: int,
     first_node: str,
 ) -> Plan:
-    """Return every step of the restore, in order: set aside, destroy, images, metadata, joins, new backup.
+    """Return every step of the restore, in order: own images, set aside, destroy, images, metadata, joins, new backup.
 
     What was verified is part of the plan, so an approval of it counts for these very bytes.
     """
@@ -93,6 +93,7 @@ def plan_restore(
     steps = (
         _verified(verified),
         *(_leave(node) for node in seen.unreachable),
+        *(_equip(node, point.registry_version) for node in (first_node, *others)),
         *(step for replica in seen.replicas for step in _clear(replica.node, replica.replica_id)),
         *_first_replica(point, loss, first_node),
         *(Step(Action.JOIN, node, "a new replica", f"{wanted} are wanted") for node in others),
@@ -100,6 +101,11 @@ def plan_restore(
         Step(Action.BACK_UP, "vault", "a new recovery point", "the old one is of another cluster state"),
     )
     return Plan("restore", point.cluster, steps)
+
+
+def nodes_of_replicas(plan: Plan) -> tuple[str, ...]:
+    """Return the nodes on which the plan puts replicas, the first one's first."""
+    return tuple(s.where for s in plan.steps if s.action in (Action.RESTORE_METADATA, Action.JOIN))
 
 
 def _nodes_to_join(seen: ClusterSeen, nodes: Sequence[NodeSpec], wanted: int, first_node: str) -> list[str]:
@@ -117,6 +123,13 @@ def _nodes_to_join(seen: ClusterSeen, nodes: Sequence[NodeSpec], wanted: int, fi
 def _verified(verified: Verified) -> Step:
     why = f"before anything is touched; its blobs are listed as {verified.listing}"
     return Step(Action.VERIFY, "vault", f"recovery point {verified.point.id}", why)
+
+
+def _equip(node: str, version: str) -> Step:
+    """The same whether they are there or not: an approval holds though somebody brings them meanwhile."""
+    return Step(
+        Action.LOAD_IMAGES, node, f"the registry's own of {version}", "what it lacks, before anything goes"
+    )
 
 
 def _first_replica(point: Manifest, loss: Loss, node: str) -> tuple[Step, ...]:

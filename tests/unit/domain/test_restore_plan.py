@@ -25,6 +25,7 @@ def actions(*replicas: Replica, wanted: int = 3) -> list[tuple[str, str]]:
 def test_a_restore_brings_images_before_metadata_and_one_replica_before_many() -> None:
     assert actions() == [
         (Action.VERIFY, "vault"),
+        *((Action.LOAD_IMAGES, f"dtr{n}") for n in (1, 2, 3)),
         (Action.RESTORE_IMAGES, "storage"),
         (Action.RESTORE_METADATA, "dtr1"),
         (Action.VERIFY, "dtr1"),
@@ -36,7 +37,7 @@ def test_a_restore_brings_images_before_metadata_and_one_replica_before_many() -
 
 
 def test_what_is_left_is_set_aside_before_it_is_destroyed() -> None:
-    assert actions(dead(2, volumes=False))[1:3] == [(Action.SET_ASIDE, "dtr2"), (Action.DESTROY, "dtr2")]
+    assert actions(dead(2, volumes=False))[4:6] == [(Action.SET_ASIDE, "dtr2"), (Action.DESTROY, "dtr2")]
 
 
 def test_a_silent_node_is_named_as_not_destroyed() -> None:

@@ -208,6 +208,23 @@ def test_a_node_that_comes_back_with_a_removed_replica_is_cleaned_before_it_is_u
     assert cluster.bootstrapper.destroyed == [IDS[1]]
 
 
+@pytest.mark.parametrize("scene", [scene for scene in SCENES if "remove" not in scene])
+def test_no_replica_goes_or_comes_where_images_cannot_be_brought(scene: str, tmp_path: Path) -> None:
+    cluster, act, _ = world(tmp_path, scene)
+    members = dict(cluster.members)
+    cluster.lacking = tuple(node.name for node in cluster.settings.managers)
+    with pytest.raises(RefusedError, match="its images were not pulled"):
+        act(cluster)
+    assert (cluster.moments, cluster.members) == ([], members)
+
+
+def test_images_are_brought_where_the_bootstrapper_runs_and_replicas_come(tmp_path: Path) -> None:
+    cluster, act, _ = world(tmp_path, "repair one of three")
+    cluster.settings.registry_nodes[0].name = "dtr2"
+    act(cluster)
+    assert set(cluster.brought) == {"mke-manager-1", "dtr2"}
+
+
 def test_the_id_and_the_number_of_a_new_replica_are_in_the_report(tmp_path: Path) -> None:
     cluster, act, _ = world(tmp_path, "scale-out 1 to 3")
     joined = [str(step) for step in act(cluster).report.did if step.action is Action.JOIN]

@@ -8,7 +8,7 @@ from blocks.image_source import ImageSourceSettings
 from runbook.domain.errors import MismatchError, RefusedError, UnreachableError
 from runbook.domain.plans import Action
 from tasks.node_images import ensure_images, plan_images
-from tests.fakes.cluster_connection import FakeCluster
+from tests.fakes.cluster_connection import FakeBootstrapper, FakeCluster
 from tests.fakes.image_archive import write_archive
 from tests.fakes.local_node import LocalNode
 
@@ -96,6 +96,50 @@ def test_a_node_whose_engine_does_not_answer_is_named(cluster: FakeCluster) -> N
     with pytest.raises(UnreachableError) as silent:
         ensure_images.fn(cluster, VERSION)
     assert (silent.value.where, silent.value.what) == ("msr-2", "down")
+
+
+def test_nodes_that_get_replicas_and_the_managers_have_them_and_no_other_node(cluster: FakeCluster) -> None:
+    for name in (MANAGER, *REGISTRY):
+        node(cluster, name).offer(DTR, API)
+    steps = ensure_images.fn(cluster, VERSION, ["msr-2"])
+    assert [step.where for step in steps] == [MANAGER, "msr-2"]
+    assert node(cluster, MANAGER).images.keys() == {DTR}
+    assert node(cluster, "msr-1").images == {}
+
+
+def test_a_plan_for_some_nodes_runs_no_bootstrapper_that_is_not_there(
+    cluster: FakeCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    node(cluster, "msr-2").load(DTR, API)
+    monkeypatch.setattr(FakeBootstrapper, "images", _must_not_run)
+    assert [step.action for step in plan_images.fn(cluster, VERSION, ["msr-2"])] == [
+        Action.LOAD_IMAGES,
+        Action.KEEP,
+    ]
+
+
+def _must_not_run(_bootstrapper: FakeBootstrapper) -> tuple[str, ...]:
+    raise AssertionError("docker run pulled it, under the vendor's name")
+
+
+@pytest.mark.parametrize("silent", ["its machine", "its engine"])
+def test_a_manager_that_does_not_answer_is_left_out_while_one_does(cluster: FakeCluster, silent: str) -> None:
+    second = cluster.settings.managers[0].model_copy(update={"name": "mke-manager-2"})
+    cluster.settings.nodes.append(second)
+    if silent == "its machine":
+        cluster.unreachable = ("mke-manager-2",)
+    else:
+        (node(cluster, "mke-manager-2").folder / "bin" / "docker").write_text("#!/bin/sh\nexit 1\n")
+    node(cluster, MANAGER).offer(DTR)
+    node(cluster, "msr-2").offer(DTR, API)
+    assert [step.where for step in ensure_images.fn(cluster, VERSION, ["msr-2"])] == [MANAGER, "msr-2"]
+
+
+def test_without_a_manager_that_answers_each_is_named(cluster: FakeCluster) -> None:
+    cluster.unreachable = (MANAGER,)
+    node(cluster, "msr-2").load(DTR, API)
+    with pytest.raises(UnreachableError, match=f"{MANAGER}: no SSH session"):
+        ensure_images.fn(cluster, VERSION, ["msr-2"])
 
 
 def test_an_engine_that_says_it_has_loaded_and_has_not_is_noticed(

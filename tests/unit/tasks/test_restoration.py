@@ -126,7 +126,8 @@ def test_the_plan_clears_what_is_left_and_begins_on_the_node_that_was_backed_up(
     cluster.replicas = [dead(2, volumes=False)]
     plan = plan_recovery.fn(cluster, Verified(point, "0a1b2c3d4e5f"), Loss(point.created, 0, 0))
     steps = [(step.action, step.where) for step in plan.steps]
-    assert steps[:3] == [(Action.VERIFY, "vault"), (Action.SET_ASIDE, "dtr2"), (Action.DESTROY, "dtr2")]
+    assert steps[0] == (Action.VERIFY, "vault")
+    assert steps[4:6] == [(Action.SET_ASIDE, "dtr2"), (Action.DESTROY, "dtr2")]
     assert (Action.RESTORE_METADATA, "dtr1") in steps
 
 
