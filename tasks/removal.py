@@ -8,7 +8,7 @@ from blocks.connection import ClusterConnection
 from runbook.domain.changes import Changes, Removal
 from runbook.domain.commands import RemoveSpec
 from runbook.domain.health import ClusterSeen
-from runbook.domain.leftovers import Leftover, ended_phases, half_made, why_not_destroy
+from runbook.domain.leftovers import Leftover, ended_phases, half_made, left_alone, why_not_destroy
 from runbook.domain.plans import Action, Step
 from runbook.domain.repair import Move, plan_repair, plan_replace
 from runbook.domain.shrink import choose_removal, plan_named, plan_shrink
@@ -57,10 +57,12 @@ def _look(cluster: ClusterConnection) -> tuple[ClusterSeen, Sequence[NodeSpec], 
 
 
 def _said(seen: ClusterSeen, changes: Changes, images_on: str) -> Changes:
-    """Return the changes after what runs that died have left on nodes; say them."""
+    """Return the changes after what runs that died have left on nodes; say them, and what of it stays."""
     whole = changes.after_clearing((*ended_phases(seen), *half_made(seen, images_on)))
     for planned in whole.steps:
         get_run_logger().info("%s", planned)
+    for stays in left_alone(seen, images_on):
+        get_run_logger().warning("%s", stays)
     return whole
 
 
