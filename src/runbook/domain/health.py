@@ -43,6 +43,9 @@ class ClusterSeen:
     places: Mapping[str, str] = field(default_factory=dict)  # their nodes, as the registry names them
     answering: tuple[str, ...] = ()  # members on no node that answers here, whose own probe answers
     bootstrappers: Mapping[str, str] = field(default_factory=dict)  # node -> state of its `dtr-phase2`
+    vouched: Mapping[str, str] = field(
+        default_factory=dict
+    )  # dead from here -> when they last told the others: well
 
     @property
     def healthy(self) -> tuple[Replica, ...]:
