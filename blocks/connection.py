@@ -28,6 +28,7 @@ from runbook.remote.load_balancer import LoadBalancer, Site
 from runbook.remote.manual_balancer import nodes_that_answer
 from runbook.remote.registry_admin_api import RegistryAdmin
 from runbook.remote.registry_api import Registry, ping
+from runbook.remote.self_reports import with_reports
 from runbook.remote.ssh import SshConnection, SshPool
 from runbook.remote.ssh_transport import SshTransport
 from runbook.remote.storage import S3Storage
@@ -35,6 +36,8 @@ from runbook.remote.storage_tree import TreeStorage
 from runbook.remote.transport import Transport
 from runbook.remote.vault import Vault
 from runbook.remote.vaults import open_vault
+
+_NAME_IT = "add it to the cluster file, or do by hand there what the log says"
 
 
 class ClusterConnection:
@@ -69,7 +72,9 @@ class ClusterConnection:
     def ssh(self, name: str) -> SshConnection:
         """Return the run's SSH connection to a node or to the load balancer."""
         machines = [*self.settings.nodes, *self.settings.load_balancer.machines]
-        machine = next(machine for machine in machines if machine.name == name)
+        machine = next((machine for machine in machines if machine.name == name), None)
+        if machine is None:
+            raise InvalidConfigError(name, "no machine of the cluster file has that name", _NAME_IT)
         return self._ssh.get(machine.target(self.settings.ssh))
 
     @cached_property
@@ -134,7 +139,10 @@ class ClusterConnection:
 
     def admin_on(self, node: str) -> RegistryAdmin:
         """The administration API of the replica on one node."""
-        return self._admin_at(next(n.address for n in self.registry_nodes if n.name == node))
+        address = next((n.address for n in self.registry_nodes if n.name == node), None)
+        if address is None:
+            raise InvalidConfigError(node, "no registry node of the cluster file has that name", _NAME_IT)
+        return self._admin_at(address)
 
     def _admin_at(self, address: str) -> RegistryAdmin:
         registry = self.settings.registry
@@ -226,6 +234,11 @@ class ClusterConnection:
         """Return the registry as it is now."""
         addresses = {node.name: node.address for node in self.registry_nodes}
         return observe(self.transport, addresses, self._why_not_healthy, self._members)
+
+    def ask_registry(self, seen: ClusterSeen) -> ClusterSeen:
+        """Return what was seen, with what the registry says of members that cannot be reached from here."""
+        names = [node.name for node in self.registry_nodes]
+        return with_reports(seen, names, self.admin_on, self.control_plane.nodes)
 
     @property
     def node_of_images(self) -> str:

@@ -5,10 +5,10 @@ from collections.abc import Collection, Sequence
 from prefect import get_run_logger
 
 from blocks.connection import ClusterConnection
-from runbook.domain.changes import Changes, Removal
+from runbook.domain.changes import Changes, Removal, require_version, way_through
 from runbook.domain.commands import RemoveSpec
 from runbook.domain.health import ClusterSeen
-from runbook.domain.leftovers import Leftover, ended_phases, half_made, why_not_destroy
+from runbook.domain.leftovers import Leftover, ended_phases, half_made, left_alone, why_not_destroy
 from runbook.domain.plans import Action, Step
 from runbook.domain.repair import Move, plan_repair, plan_replace
 from runbook.domain.shrink import choose_removal, plan_named, plan_shrink
@@ -53,26 +53,31 @@ def ensure_removed(cluster: ClusterConnection, removal: Removal) -> tuple[Step, 
 
 
 def _look(cluster: ClusterConnection) -> tuple[ClusterSeen, Sequence[NodeSpec], str]:
-    return settle(cluster.observe, cluster.name), cluster.registry_nodes, cluster.node_of_images
+    seen = cluster.ask_registry(settle(cluster.observe, cluster.name))
+    require_version(seen, str(cluster.version))
+    return seen, cluster.registry_nodes, cluster.node_of_images
 
 
 def _said(seen: ClusterSeen, changes: Changes, images_on: str) -> Changes:
-    """Return the changes after what runs that died have left on nodes; say them."""
+    """Return the changes after what runs that died have left on nodes; say them, and what of it stays."""
     whole = changes.after_clearing((*ended_phases(seen), *half_made(seen, images_on)))
     for planned in whole.steps:
         get_run_logger().info("%s", planned)
+    for stays in left_alone(seen, images_on):
+        get_run_logger().warning("%s", stays)
     return whole
 
 
 def _remove(cluster: ClusterConnection, replica_id: str) -> tuple[Step, ...]:
-    seen = settle(cluster.observe, cluster.name, starting=False)
+    seen = cluster.ask_registry(settle(cluster.observe, cluster.name, starting=False))
+    require_version(seen, str(cluster.version))
     decision = choose_removal(seen, replica_id)
     get_run_logger().info("%s", decision)
     if decision.action is not Action.REMOVE:
         return (decision,)
+    through = way_through(seen, without=replica_id)
     ended = ended_phases(seen)
     clear(ended, cluster.bootstrapper.destroy, cluster.ssh, cluster.observe)
-    through = next(r.replica_id for r in seen.living if r.replica_id != replica_id)
     cluster.bootstrapper.remove(RemoveSpec(through, (replica_id,)))
     healthy = {r.replica_id for r in seen.living} - {replica_id}
     wait_until(

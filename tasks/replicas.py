@@ -4,7 +4,7 @@ from prefect import get_run_logger
 
 from blocks.connection import ClusterConnection
 from blocks.install_request import install_secrets, make_install_spec
-from runbook.domain.changes import Changes, Joining
+from runbook.domain.changes import Changes, Joining, require_version, way_through
 from runbook.domain.cluster_findings import judge_cluster
 from runbook.domain.commands import JoinSpec
 from runbook.domain.errors import RunbookError
@@ -57,7 +57,9 @@ def ensure_first_replica(cluster: ClusterConnection) -> Step:
 @step("plan the first replica")
 def plan_first_replica(cluster: ClusterConnection) -> Step:
     """Return the replica to keep, or the node to install one on, its ports free; RefusedError says why neither."""
-    decision = choose_first_replica(cluster.observe(), cluster.registry_nodes, str(cluster.version))
+    seen = cluster.observe()
+    require_version(seen, str(cluster.version))
+    decision = choose_first_replica(seen, cluster.registry_nodes, str(cluster.version))
     get_run_logger().info("%s", decision)
     if decision.action is Action.INSTALL:
         require_free_ports(decision.where, cluster.ssh(decision.where), cluster.ports.both)
@@ -68,6 +70,7 @@ def plan_first_replica(cluster: ClusterConnection) -> Step:
 def choose_joins(cluster: ClusterConnection, wanted: int) -> Changes:
     """Return what to keep and where to join; RefusedError says why it may not grow."""
     seen = settle(cluster.observe, cluster.name)
+    require_version(seen, str(cluster.version))
     planned_joins = plan_joins(seen, cluster.registry_nodes, wanted, cluster.node_of_images)
     changes = planned_joins.after_clearing(ended_phases(seen))
     for planned in changes.steps:
@@ -101,6 +104,7 @@ def verify_replicas(cluster: ClusterConnection, wanted: int) -> ClusterSeen:
 
 def _join(cluster: ClusterConnection, node: str) -> tuple[Step, ...]:
     seen = settle(cluster.observe, node)
+    require_version(seen, str(cluster.version))
     decision = choose_join(seen, node, cluster.node_of_images)
     for planned in (*decision.keep, *(joining.steps[-1] for joining in decision.joins)):
         get_run_logger().info("%s", planned)
@@ -112,8 +116,8 @@ def _join(cluster: ClusterConnection, node: str) -> tuple[Step, ...]:
 
 def _carry_out(cluster: ClusterConnection, seen: ClusterSeen, joining: Joining) -> tuple[Step, ...]:
     node, left = joining.node, (*ended_phases(seen), *joining.left)
+    existing = way_through(seen)
     clear(left, cluster.bootstrapper.destroy, cluster.ssh, cluster.observe)
-    existing = seen.living[0].replica_id
     joined = cluster.bootstrapper.join(JoinSpec(node, existing, ports=cluster.ports))
     for warning in joined.warnings:
         get_run_logger().warning("%s: %s", node, warning)

@@ -169,6 +169,7 @@ class FakeCluster:
     name: str = "lab"
     serves: bool = False  # the external URL answers
     counted: tuple[str, ...] = ()  # ids that the registry counts as members; left out: all
+    vouched: dict[str, str] = field(default_factory=dict)  # members that tell the others: well
     not_observed: RunbookError | None = None  # why nobody sees the replicas
     no_access: RunbookError | None = None  # why there is no client of the control plane
     server: RegistryServer | None = None  # what answers as the registry
@@ -229,6 +230,12 @@ class FakeCluster:
         if self.not_observed:
             raise self.not_observed
         return self.seen
+
+    def ask_registry(self, seen: ClusterSeen) -> ClusterSeen:
+        """What each member told of itself is what is in `vouched`."""
+        return replace(
+            seen, vouched={member: self.vouched[member] for member in seen.dead if member in self.vouched}
+        )
 
     def describe(self, node: str) -> dict[str, object]:
         return {"node": node}

@@ -146,7 +146,7 @@ class MemberBootstrapper(FakeBootstrapper):
         assert spec.existing_replica_id in (cluster.healthy & cluster.members.keys()) - {gone}
         assert node not in cluster.load_balancer.pool_state(), "removed while in the pool"
         with self._stages(cluster.members[spec.existing_replica_id]) as stages:
-            stages.add("uncounted", lambda: cluster.members.pop(gone))
+            stages.add("uncounted", lambda: self._uncount(gone))
             if node not in cluster.unreachable:
                 stages.add("taken away", lambda: self._drop(gone))
 
@@ -174,6 +174,12 @@ class MemberBootstrapper(FakeBootstrapper):
     def _put(self, replica: Replica) -> None:
         self._drop(replica.replica_id)
         self._members.replicas.append(replica)
+
+    def _uncount(self, replica_id: str) -> None:
+        """Leave it no member; without the others' database its probe answers no more."""
+        self._members.members.pop(replica_id)
+        for replica in [r for r in self._members.replicas if r.replica_id == replica_id]:
+            self._put(replace(replica, why_not_healthy="/_ping answers 503"))
 
     def _drop(self, replica_id: str) -> None:
         self._members.replicas = [r for r in self._members.replicas if r.replica_id != replica_id]

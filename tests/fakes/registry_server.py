@@ -45,6 +45,9 @@ class RegistryServer(ThreadingHTTPServer):
         self.settings: dict[str, Any] = {"dtrHost": "registry", "replicaID": "0123456789ab"}
         self.storage: dict[str, Any] = {}
         self.healthy = True
+        self.reports = {
+            "0123456789ab": "2026-11-22T01:02:03Z"
+        }  # replica -> when it last said that it is well
         self.licensed = True
         self.fails_with: int | None = None  # a status for every request
         self.redirects_blobs = False
@@ -207,8 +210,8 @@ class _Handler(BaseHTTPRequestHandler):
         self.json(
             {
                 "rethink_system_tables": {"current_issues": [issue]},
-                "replica_health": {"0123456789ab": "OK"},
-                "replica_timestamp": {"0123456789ab": "2026-11-22T01:02:03Z"},
+                "replica_health": dict.fromkeys(self.server.reports, "OK"),
+                "replica_timestamp": self.server.reports,
                 "gc_lock_holder": "",
             }
         )

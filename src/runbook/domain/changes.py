@@ -6,6 +6,7 @@ from runbook.domain.errors import RefusedError
 from runbook.domain.health import ClusterSeen
 from runbook.domain.leftovers import Leftover
 from runbook.domain.plans import Action, Step
+from runbook.domain.self_reports import refuse_vouched
 
 
 @dataclass(frozen=True)
@@ -92,6 +93,7 @@ def kept(seen: ClusterSeen, leaving: tuple[str, ...] = ()) -> tuple[Step, ...]:
 
 def require_majority(seen: ClusterSeen, flow: str) -> None:
     """Return if the cluster can be changed at all; RefusedError names what helps where it cannot."""
+    refuse_vouched(seen, flow)
     if seen.members and not seen.changeable:
         raise RefusedError(
             flow,
@@ -105,3 +107,32 @@ def require_majority(seen: ClusterSeen, flow: str) -> None:
             else "there is no replica"
         )
         raise RefusedError(flow, what, "run `runbook check`; `runbook install` if there is no registry yet")
+
+
+def why_not_version(seen: ClusterSeen, wanted: str) -> str | None:
+    """Say which member serves in another version than the cluster file's, whose bootstrapper would be run."""
+    others = [
+        f"{r.replica_id} on {r.node} runs {r.version}" for r in seen.living if r.version not in (None, wanted)
+    ]
+    return f"{', '.join(others)}; the cluster file says {wanted}" if others else None
+
+
+def require_version(seen: ClusterSeen, wanted: str) -> None:
+    """Return if the bootstrapper of version `wanted` is the one of the replicas that serve."""
+    if reason := why_not_version(seen, wanted):
+        next_step = "set `registry.version` to what runs; finish `runbook upgrade` first if two versions run"
+        raise RefusedError("registry.version", reason, next_step)
+
+
+def way_through(seen: ClusterSeen, without: str = "") -> str:
+    """Return the healthy replica that the bootstrapper works through; RefusedError where none can be reached."""
+    for replica in seen.living:
+        if replica.replica_id != without:
+            return replica.replica_id
+    silent = f": {', '.join(seen.unreachable)} does not answer" if seen.unreachable else ""
+    what = (
+        f"no {'other ' if without else ''}healthy replica is on a node that can be reached from here{silent}"
+    )
+    raise RefusedError(
+        without or "registry", what, "mend the way to the nodes of the healthy ones, then run again"
+    )

@@ -111,7 +111,6 @@ class RemoveSpec:
 
     existing_replica_id: str
     replica_ids: tuple[str, ...]
-    force: bool = False
 
 
 def make_install_command(access: ControlPlaneFlags, spec: InstallSpec, version: Version) -> Arguments:
@@ -187,7 +186,6 @@ def make_remove_command(access: ControlPlaneFlags, spec: RemoveSpec, version: Ve
         *_common(access, version),
         *_flag("--existing-replica-id", spec.existing_replica_id),
         *_flag("--replica-ids", ",".join(spec.replica_ids)),
-        *(("--force",) if spec.force else ()),
     )
 
 

@@ -20,6 +20,7 @@ class Replica:
     services: Mapping[str, str] = field(default_factory=dict)  # service -> container state
     volumes: tuple[str, ...] = ()
     why_not_healthy: str | None = "it was not probed"
+    outside: bool = False  # its node is no registry node of the cluster file
 
     @property
     def healthy(self) -> bool:
@@ -42,6 +43,9 @@ class ClusterSeen:
     places: Mapping[str, str] = field(default_factory=dict)  # their nodes, as the registry names them
     answering: tuple[str, ...] = ()  # members on no node that answers here, whose own probe answers
     bootstrappers: Mapping[str, str] = field(default_factory=dict)  # node -> state of its `dtr-phase2`
+    vouched: Mapping[str, str] = field(
+        default_factory=dict
+    )  # dead from here -> when they last told the others: well
 
     @property
     def healthy(self) -> tuple[Replica, ...]:
@@ -76,10 +80,6 @@ class ClusterSeen:
         A probe answers only while the database has its majority: the second is then one whose join was cut short.
         """
         return self.has_quorum or (len(self.members) == _PAIR and bool(self.living))
-
-    def on_node(self, node: str) -> Replica | None:
-        """Return the replica whose containers or volumes are on `node`."""
-        return next((r for r in self.replicas if r.node == node), None)
 
     def node_of(self, member: str) -> str:
         """Return the node of a member: where it was found, else where the registry says; empty if nobody knows."""

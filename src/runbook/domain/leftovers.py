@@ -55,11 +55,19 @@ def why_not_destroy(seen: ClusterSeen, replica: Replica, images_on: str = "") ->
         return "the registry does not say which replicas are its members"
     if replica.replica_id in seen.configured:
         return "it is a member; only `remove` takes one out"
+    if reason := _why_it_may_serve(replica):
+        return reason
     if not seen.has_quorum:
         return f"no majority is healthy ({seen.summary()}), so its data may be needed"
     if replica.node == images_on:
         return "the registry's images are in a volume there"
     return None
+
+
+def _why_it_may_serve(replica: Replica) -> str | None:
+    if replica.outside:
+        return "its node is no registry node of the cluster file, so it may be another registry's"
+    return "its own probe answers, so it serves somebody" if replica.healthy else None
 
 
 def half_made(seen: ClusterSeen, images_on: str = "") -> tuple[Leftover, ...]:
@@ -69,6 +77,29 @@ def half_made(seen: ClusterSeen, images_on: str = "") -> tuple[Leftover, ...]:
     )
 
 
+def left_alone(seen: ClusterSeen, images_on: str = "") -> tuple[str, ...]:
+    """Say of each replica that is no member, and is not destroyed, why it stays."""
+    others = [r for r in seen.replicas if seen.configured and r.replica_id not in seen.configured]
+    reasons = [(r, why_not_destroy(seen, r, images_on)) for r in others]
+    return tuple(
+        f"{r.node}: replica {r.replica_id} is no member and stays: {why}" for r, why in reasons if why
+    )
+
+
+def still_there(seen: ClusterSeen, left: Leftover, images_on: str = "") -> tuple[Leftover, ...]:
+    """Return it if it is there just now, nothing if it has gone; RefusedError where it must not be destroyed now."""
+    if not left.replica_id:
+        if busy := why_busy(seen):
+            raise RefusedError(left.node, busy, "wait until it has ended, then run again")
+        return tuple(phase for phase in ended_phases(seen) if phase == left)
+    found = [r for r in seen.replicas if (r.node, r.replica_id) == (left.node, left.replica_id)]
+    for replica in found:
+        if reason := why_not_destroy(seen, replica, images_on):
+            what = f"replica {replica.replica_id} was a leftover and is none now: {reason}"
+            raise RefusedError(left.node, what, "look at it with `runbook check`, then run again")
+    return tuple(Leftover(r.node, r.replica_id) for r in found)
+
+
 def left_on(seen: ClusterSeen, node: str, images_on: str = "") -> tuple[Leftover, ...]:
     """Return what is to be destroyed before a replica comes to `node`; RefusedError where that must not be."""
     there = [r for r in seen.replicas if r.node == node]
@@ -76,7 +107,7 @@ def left_on(seen: ClusterSeen, node: str, images_on: str = "") -> tuple[Leftover
         if reason := why_not_destroy(seen, replica, images_on):
             raise RefusedError(
                 node,
-                f"replica {replica.replica_id} is left there ({replica.why_not_healthy}), and {reason}",
+                f"replica {replica.replica_id} is left there ({replica.why_not_healthy or 'healthy'}), and {reason}",
                 "look at it with `runbook check`; `runbook repair` if a member is dead",
             )
     return tuple(Leftover(node, replica.replica_id) for replica in there)

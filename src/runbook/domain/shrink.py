@@ -102,6 +102,9 @@ def _in_turn(seen: ClusterSeen, going: Sequence[str], why: str) -> Changes:
         else:
             retired.append(Removal(member, seen.node_of(member), why))
         now = without(now, member)
+    for member in now.dead:
+        what = f"replica {member} would stay, and it is dead: {now.why_dead(member)}"
+        raise RefusedError(now.node_of(member) or _FLOW, what, "run `runbook repair` first")
     return Changes(keep=kept(seen, tuple(going)), dead=tuple(dead), retired=tuple(retired))
 
 

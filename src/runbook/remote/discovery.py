@@ -4,6 +4,7 @@ import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 from runbook.domain.health import SERVICES, ClusterSeen, Replica
 from runbook.domain.node_facts import PHASE2
@@ -24,7 +25,9 @@ def observe(
 
     `addresses` maps registry nodes to their addresses, `probe` says why the replica of a version at an
     address is not healthy (None if it is), `members` asks the replica at an address for the ids of all members
-    and their nodes. A member that was found nowhere is probed where the registry says that it is.
+    and their nodes. A member that was found nowhere is probed where the registry says that it is. A replica on
+    a node that is not among `addresses` is seen if it is a member: else it is another registry's, over a transport
+    that reaches every node of the control plane. A second phase is seen anywhere: its name is taken everywhere.
     """
     with ThreadPoolExecutor(max_workers=2) as pool:
         looks = pool.submit(transport.containers), pool.submit(transport.volumes)
@@ -34,12 +37,13 @@ def observe(
     with ThreadPoolExecutor(max_workers=8) as pool:
         why_not = list(pool.map(lambda r: _why_not_healthy(r, addresses, probe), replicas))
     probed = tuple(
-        Replica(r.replica_id, r.node, r.version, r.services, r.volumes, reason)
+        replace(r, why_not_healthy=reason, outside=r.node not in addresses)
         for r, reason in zip(replicas, why_not, strict=True)
     )
     first = next((r for r in probed if r.healthy), None)
     places = dict(members(addresses[first.node])) if first else {}
-    found = {r.replica_id for r in probed}
+    ours = tuple(r for r in probed if not r.outside or r.replica_id in places)
+    found = {r.replica_id for r in ours}
     answering = tuple(
         member
         for member, node in places.items()
@@ -49,7 +53,7 @@ def observe(
         and probe(addresses[node], None) is None
     )
     bootstrappers = {c.node: c.state for c in containers.seen if c.name == PHASE2}
-    return ClusterSeen(probed, unreachable, tuple(places), places, answering, bootstrappers)
+    return ClusterSeen(ours, unreachable, tuple(places), places, answering, bootstrappers)
 
 
 def _why_not_healthy(

@@ -114,10 +114,9 @@ def test_refuses_the_flag_that_erases_every_tag(version: Version) -> None:
         make_restore_command(ACCESS, spec, version)
 
 
-def test_remove_takes_several_and_may_be_forced() -> None:
-    args = make_remove_command(ACCESS, RemoveSpec(A, (B, "c"), force=True), OLD)
-    assert args == ("remove", *COMMON, "--existing-replica-id", A, "--replica-ids", f"{B},c", "--force")
-    assert "--force" not in make_remove_command(ACCESS, RemoveSpec(A, (B,)), OLD)
+def test_remove_takes_several_and_is_not_forced() -> None:
+    args = make_remove_command(ACCESS, RemoveSpec(A, (B, "c")), OLD)
+    assert args == ("remove", *COMMON, "--existing-replica-id", A, "--replica-ids", f"{B},c")
 
 
 def test_images_asks_no_control_plane() -> None:

@@ -2,9 +2,20 @@ from dataclasses import replace
 
 import pytest
 
-from runbook.domain.health import ClusterSeen
+from runbook.domain.errors import RefusedError
+from runbook.domain.health import ClusterSeen, Replica
 from runbook.domain.join_lock import why_not_our_turn
-from runbook.domain.leftovers import ended_phases, half_made, why_busy, why_not_destroy, why_starting
+from runbook.domain.leftovers import (
+    Leftover,
+    ended_phases,
+    half_made,
+    left_alone,
+    left_on,
+    still_there,
+    why_busy,
+    why_not_destroy,
+    why_starting,
+)
 from tests.fakes.clusters import IDS, alive, cluster, dead
 from tests.unit.domain.test_replica_changes import HEALTHY, cluster_of
 
@@ -72,3 +83,43 @@ def test_a_replica_is_destroyed_only_if_it_is_no_member_and_a_majority_is_health
     assert (why or "").startswith(reason or "") or reason in str(why)
     assert (why is None) is (reason is None)
     assert bool(half_made(seen, images_on)) is (reason is None)
+
+
+@pytest.mark.parametrize(
+    ("replica", "reason"),
+    [
+        (replace(dead(2), outside=True), "it may be another registry's"),
+        (alive(2), "its own probe answers"),
+    ],
+    ids=["on a node that is not ours", "healthy"],
+)
+def test_a_replica_of_somebody_else_and_one_that_answers_are_never_destroyed_and_it_is_said(
+    replica: Replica, reason: str
+) -> None:
+    seen = cluster(alive(1), replica, configured=1)
+    assert reason in str(why_not_destroy(seen, replica))
+    assert half_made(seen) == ()
+    assert [said for said in left_alone(seen) if reason in said and said.startswith("dtr2: replica ")]
+    with pytest.raises(RefusedError, match=reason):
+        left_on(seen, "dtr2")
+
+
+def test_a_leftover_that_became_a_member_or_healthy_meanwhile_is_refused_and_one_that_went_is_no_matter() -> (
+    None
+):
+    left = Leftover("dtr2", IDS[1])
+    assert still_there(cluster(alive(1), dead(2), configured=1), left) == (left,)
+    assert still_there(cluster(alive(1), configured=1), left) == ()
+    for seen in (cluster(alive(1), dead(2), configured=2), cluster(alive(1), alive(2), configured=1)):
+        with pytest.raises(RefusedError, match="was a leftover and is none now"):
+            still_there(seen, left)
+
+
+@pytest.mark.parametrize("node", ["dtr2", "dtr3"])
+def test_an_ended_second_phase_is_not_cleared_once_one_is_at_work_again(node: str) -> None:
+    left = Leftover("dtr2")
+    ended = replace(cluster_of(HEALTHY), bootstrappers={"dtr2": "exited"})
+    assert still_there(ended, left) == (left,)
+    assert still_there(cluster_of(HEALTHY), left) == ()
+    with pytest.raises(RefusedError, match="a bootstrapper is at work"):
+        still_there(replace(ended, bootstrappers={"dtr2": "exited", node: "running"}), left)

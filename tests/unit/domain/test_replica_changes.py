@@ -1,13 +1,13 @@
 """Whatever is dead, silent or half-made: a plan keeps the majority, joins beside no dead member and ends odd."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runbook.domain.changes import Changes
+from runbook.domain.changes import Changes, require_version, way_through, why_not_version
 from runbook.domain.errors import RefusedError
 from runbook.domain.growth import plan_joins
 from runbook.domain.health import SERVICES, ClusterSeen, Replica
@@ -198,6 +198,40 @@ def test_what_is_named_may_not_leave_an_even_number_or_none(
 def test_what_has_gone_already_is_kept_gone() -> None:
     seen = cluster_of(HEALTHY, HEALTHY, HEALTHY)
     assert actions(plan_named(seen, NODES, ["dtr4", "ffffffffffff"])) == []
+
+
+@pytest.mark.parametrize(
+    ("states", "wanted"),
+    [((HEALTHY, DEAD, HEALTHY), 3), ((HEALTHY, HEALTHY, LOST), 3), ((HEALTHY,) * 4 + (DEAD,) * 3, 5)],
+    ids=["nothing is surplus", "nothing is surplus and its node is silent", "more are dead than surplus"],
+)
+def test_a_shrink_that_would_leave_a_dead_member_names_repair(states: tuple[str, ...], wanted: int) -> None:
+    with pytest.raises(RefusedError, match="would stay, and it is dead") as refused:
+        plan_shrink(cluster_of(*states), NODES, wanted)
+    assert "runbook repair" in refused.value.next_step
+
+
+def test_the_bootstrapper_works_through_a_member_that_can_be_reached_or_it_is_said_that_none_can() -> None:
+    assert way_through(cluster_of(HEALTHY, HEALTHY)) == "000000000001"
+    assert way_through(cluster_of(HEALTHY, HEALTHY), without="000000000001") == "000000000002"
+    with pytest.raises(
+        RefusedError, match="no other healthy replica .* from here: dtr2, dtr3 does not answer"
+    ):
+        way_through(cluster_of(HEALTHY, SILENT, SILENT), without="000000000001")
+
+
+def test_the_version_of_those_that_serve_is_that_of_the_cluster_file() -> None:
+    seen = cluster_of(HEALTHY, DEAD, HEALTHY)
+    assert why_not_version(seen, "2.9.29") is None
+    first, dead, last = seen.replicas
+    half = replace(seen, replicas=(first, dead, replace(last, version="2.10.4")))
+    assert why_not_version(half, "2.9.29") == (
+        "000000000003 on dtr3 runs 2.10.4; the cluster file says 2.9.29"
+    )
+    with pytest.raises(RefusedError, match="000000000001 on dtr1 runs 2.9.29") as refused:
+        require_version(half, "2.10.4")
+    assert "finish `runbook upgrade` first" in refused.value.next_step
+    assert why_not_version(replace(seen, replicas=(first, replace(dead, version="2.8.1"))), "2.9.29") is None
 
 
 @pytest.mark.parametrize("wanted", [0, 2, 4, 6])

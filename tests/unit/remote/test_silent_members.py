@@ -55,6 +55,18 @@ def test_the_container_of_a_second_phase_is_seen_with_its_state() -> None:
     assert [r.replica_id for r in seen.replicas] == [IDS[0]]
 
 
+def test_the_replicas_of_another_registry_are_not_seen_and_a_member_on_a_node_outside_of_the_file_is() -> (
+    None
+):
+    others = tuple(container(node, f"dtr-{service}-{IDS[n]}") for service in SERVICES for node, n in AWAY)
+    nodes = Nodes((*REPLICA, *others, container("away9", "dtr-phase2", "exited")), {})
+    places = {IDS[0]: "dtr1", IDS[1]: "away1"}
+    seen = observe(nodes, ADDRESSES, lambda *_: None, lambda _: places)  # type: ignore[arg-type]
+    assert [(r.replica_id, r.outside) for r in seen.replicas] == [(IDS[0], False), (IDS[1], True)]
+    assert seen.bootstrappers == {"away9": "exited"}
+
+
+AWAY = (("away1", 1), ("away2", 2))
 A, B = "aaaaaaaaaaaa", "bbbbbbbbbbbb"
 
 
