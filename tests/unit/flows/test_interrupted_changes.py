@@ -198,6 +198,12 @@ def test_a_dead_replica_whose_node_is_silent_is_joined_on_a_free_node(tmp_path: 
     assert set(cluster.load_balancer.pool_state()) == {"dtr1", "dtr3", "dtr4"}
 
 
+def test_a_replica_that_serves_while_its_node_is_silent_here_stays_in_the_pool(tmp_path: Path) -> None:
+    cluster, act, nodes = world(tmp_path, "repair two of five", without_ssh=("dtr3",))
+    act(cluster)
+    assert set(cluster.load_balancer.pool_state()) == set(cluster.members.values()) == nodes
+
+
 def test_a_node_that_comes_back_with_a_removed_replica_is_cleaned_before_it_is_used(tmp_path: Path) -> None:
     cluster, act, _ = world(tmp_path, "repair one of three", unreachable=("dtr2",))
     act(cluster)
