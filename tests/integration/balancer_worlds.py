@@ -107,12 +107,12 @@ def haproxy_world(folder: Path) -> Iterator[World]:
         )
 
 
-def nlb(site: NlbSite, group: str, ports: ReplicaPorts = ReplicaPorts(), **changes: Any) -> AwsNlb:
+def nlb(site: NlbSite, group: str, https_port: int = 443, **changes: Any) -> AwsNlb:
     place = {"healthy_within": PATIENCE, "poll": 0.05}
     addresses = {name: f"10.0.0.1{n}" for n, name in enumerate(NAMES)}
     return AwsNlb(
         ElbApi(NAME, site.access()),
-        Site(Front("registry.example"), never, addresses, never, ports),
+        Site(Front("registry.example"), never, addresses, never, ReplicaPorts(https=https_port)),
         NlbPlace(NAME, group, **{**place, **changes}),
     )
 

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from runbook.domain.commands import ReplicaPorts
 from runbook.domain.errors import ForeignFileError, NotReadyError, RefusedError
 from runbook.domain.findings import Level
 from runbook.domain.load_balancer import Backend
@@ -17,7 +16,6 @@ from runbook.remote.waiting import wait_until
 from tests.fakes.nlb_site import NlbSite, nlb_site
 from tests.integration import balancer_worlds
 
-PORTS = ReplicaPorts(https=4443)
 POOL = [Backend("dtr1", "10.0.0.10", 4443), Backend("dtr2", "10.0.0.11", 4443)]
 
 
@@ -35,7 +33,7 @@ def clean(site: NlbSite) -> None:
 
 
 def nlb(site: NlbSite, group: str, **changes: Any) -> AwsNlb:
-    return balancer_worlds.nlb(site, group, PORTS, **changes)
+    return balancer_worlds.nlb(site, group, 4443, **changes)
 
 
 def put(site: NlbSite, group: str, identifier: str, port: int) -> None:
