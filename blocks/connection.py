@@ -222,7 +222,8 @@ class ClusterConnection:
         host, port = self.settings.registry.server
         front = Front(host, port, probe_path=probe_path(self.version))
         addresses = {node.name: node.address for node in self.registry_nodes}
-        return self.settings.load_balancer.used.connect(Site(front, self.ssh, addresses, self._answering))
+        site = Site(front, self.ssh, addresses, self._answering, self.ports)
+        return self.settings.load_balancer.used.connect(site)
 
     def _answering(self, times: int) -> Iterator[str]:
         """Yield the nodes whose replicas answer that many new connections to the external URL."""

@@ -72,11 +72,19 @@ class AwsNlbSettings(S3Access):
     healthy_seconds: float = Field(
         default=300, gt=0, description="How long a new target may take to be healthy"
     )
+    take_over: bool = Field(
+        default=False, description="Targets that are no registry node of the cluster file may be taken out"
+    )
 
     def connect(self, site: Site) -> AwsNlb:
         """Return the load balancer, reached with its keys."""
         place = NlbPlace(
-            self.name, self.target_group_arn, self.http_target_group_arn, self.instances, self.healthy_seconds
+            self.name,
+            self.target_group_arn,
+            self.http_target_group_arn,
+            self.instances,
+            self.healthy_seconds,
+            take_over=self.take_over,
         )
         return AwsNlb(ElbApi(self.name, self.reached_in(self.region)), site, place)
 

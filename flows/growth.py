@@ -5,7 +5,7 @@ from runbook.domain.changes import Changes, Removal
 from runbook.domain.health import why_even
 from runbook.domain.plans import Step
 from tasks.leftovers import clear_leftover
-from tasks.load_balancer import ensure_pool
+from tasks.load_balancer import ensure_pool, plan_pool
 from tasks.node_images import ensure_images, plan_images
 from tasks.removal import ensure_removed
 from tasks.replicas import choose_joins, ensure_replica_on, verify_replicas
@@ -45,7 +45,9 @@ def carry_out(run: Run, changes: Changes, wanted: int, after: After) -> After:
 
 
 def plan_changes(run: Run, changes: Changes, after: After = ()) -> tuple[Step, ...]:
-    """Return every step of the changes, the images that a new replica's node still needs among them."""
+    """Return every step of the changes, the images that a new replica's node still needs and the pool among them."""
+    if not changes.pooled:
+        return (*changes.steps, run.step(plan_pool, after=after).result())
     if not changes.joins:
         return changes.steps
     images = run.step(plan_images, *_images_of(run, changes), after=after).result()

@@ -10,7 +10,7 @@ from runbook.domain.plans import Action, Plan, Step
 from runbook.domain.report import Report
 from runbook.domain.upgrade import Before, Upgrade, image_for
 from tasks.images import ensure_canary, verify_canary
-from tasks.load_balancer import ensure_pool
+from tasks.load_balancer import ensure_pool, plan_pool
 from tasks.node_images import ensure_images, plan_images
 from tasks.upgrade import (
     choose_new_point,
@@ -55,13 +55,15 @@ def _plan(run: Run, decided: PrefectFuture[Upgrade], hours: float | None) -> Pla
     control_plane = run.step(look_at_control_plane, decided)
     way_back = run.step(require_way_back, decided, hours, after=[control_plane])
     images = run.step(plan_images, str(found.wanted), after=[way_back])
-    point = run.step(choose_new_point, after=[images])
+    pool = run.step(plan_pool, after=[images])
+    point = run.step(choose_new_point, after=[pool])
     proofs = () if found.done else _proofs(run)
     steps = (
         control_plane.result(),
         way_back.result(),
         *images.result(),
         *found.steps,
+        pool.result(),
         *proofs,
         point.result(),
     )
@@ -71,7 +73,6 @@ def _plan(run: Run, decided: PrefectFuture[Upgrade], hours: float | None) -> Pla
 def _proofs(run: Run) -> tuple[Step, ...]:
     settings = run.cluster.settings
     return (
-        Step(Action.CONFIGURE, "load balancer", "pool of all replicas", "the probe is that of the version"),
         Step(
             Action.VERIFY, settings.registry.external_url, "canary pulled by digest", "images are as before"
         ),

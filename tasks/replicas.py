@@ -106,7 +106,7 @@ def _join(cluster: ClusterConnection, node: str) -> tuple[Step, ...]:
     seen = settle(cluster.observe, node)
     require_version(seen, str(cluster.version))
     decision = choose_join(seen, node, cluster.node_of_images)
-    for planned in (*decision.keep, *(joining.steps[-1] for joining in decision.joins)):
+    for planned in (*decision.keep, *(joining.step for joining in decision.joins)):
         get_run_logger().info("%s", planned)
     return (
         *decision.keep,

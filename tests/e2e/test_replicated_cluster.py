@@ -73,6 +73,7 @@ def test_a_dead_replica_is_repaired_as_planned_and_then_nothing_is_to_do(replica
         ("drain", "load balancer"),
         ("remove", "dtr3"),
         ("join", "dtr3"),
+        ("configure", "load balancer"),
     ]
     assert look(replicated.cluster) == before
     ended = runbook("repair", cluster=replicated.cluster.file)
@@ -82,7 +83,7 @@ def test_a_dead_replica_is_repaired_as_planned_and_then_nothing_is_to_do(replica
     assert before.replicas < after.replicas
     assert after.left_over == []
     assert pool_of(after) == {"dtr1", "dtr2", "dtr3"}
-    kept = {("keep", node) for node in ("dtr1", "dtr2", "dtr3")}
+    kept = {("keep", place) for place in ("dtr1", "dtr2", "dtr3", "lb1")}
     assert set(planned("repair", cluster=replicated.cluster.file)) == kept
 
 
@@ -98,7 +99,7 @@ def test_a_cluster_shrinks_to_one_replica_and_the_pool_with_it(replicated):
     gone = tuple(before.replicas - after.replicas)
     assert not [name for _, name in after.volumes if name.endswith(gone)]
     plan = planned("remove", "--replicas", "1", cluster=replicated.cluster.file)
-    assert plan == [("keep", "dtr1")]
+    assert plan == [("keep", "dtr1"), ("keep", "lb1")]
 
 
 def test_a_restore_is_refused_while_a_database_can_be_read_and_the_remedy_is_named(replicated):

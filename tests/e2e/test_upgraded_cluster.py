@@ -63,7 +63,7 @@ def upgraded(lab_cluster: LabCluster) -> Iterator[Upgraded]:
 
 def test_the_plan_names_every_change_and_touches_nothing(upgraded: Upgraded) -> None:
     assert [step["action"] for step in upgraded.planned if step["action"] not in {"keep", "load images"}] == [
-        *("verify", "verify", "upgrade", "configure", "verify", "verify", "back up")
+        *("verify", "verify", "upgrade", "verify", "verify", "back up")
     ]
     assert len(upgraded.before.points) == 1
 

@@ -166,6 +166,7 @@ class FakeCluster:
     folder: Path
     replicas: list[Replica] = field(default_factory=list)
     unreachable: tuple[str, ...] = ()
+    without_ssh: tuple[str, ...] = ()  # nodes that are silent here, whose replicas serve
     name: str = "lab"
     serves: bool = False  # the external URL answers
     counted: tuple[str, ...] = ()  # ids that the registry counts as members; left out: all
@@ -208,7 +209,10 @@ class FakeCluster:
     @property
     def seen(self) -> ClusterSeen:
         members = self.counted or tuple(r.replica_id for r in self.replicas)
-        return ClusterSeen(tuple(self.replicas), self.unreachable, members)
+        hidden = {r.replica_id: r.node for r in self.replicas if r.node in self.without_ssh}
+        there = tuple(r for r in self.replicas if r.replica_id not in hidden)
+        answering = tuple(r.replica_id for r in self.replicas if r.replica_id in hidden and r.healthy)
+        return ClusterSeen(there, (*self.unreachable, *self.without_ssh), members, hidden, answering)
 
     def control_plane_backup(self, _image: str) -> FakeControlPlaneBackup:
         return self.accounts

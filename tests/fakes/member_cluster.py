@@ -50,9 +50,11 @@ class MemberCluster(FakeCluster):
 
     @property
     def seen(self) -> ClusterSeen:
-        there = tuple(r for r in self.replicas if r.node not in self.unreachable)
+        silent = (*self.unreachable, *self.without_ssh)
+        there = tuple(r for r in self.replicas if r.node not in silent)
         places = dict(self.members) if self.healthy else {}
-        return ClusterSeen(there, self.unreachable, tuple(places), places, (), dict(self.phases))
+        answering = tuple(m for m, node in places.items() if m in self.healthy and node in self.without_ssh)
+        return ClusterSeen(there, silent, tuple(places), places, answering, dict(self.phases))
 
     def observe(self) -> ClusterSeen:
         seen = self.seen

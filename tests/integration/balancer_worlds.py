@@ -10,6 +10,7 @@ from typing import Any
 
 from pydantic import SecretStr
 
+from runbook.domain.commands import ReplicaPorts
 from runbook.domain.load_balancer import Backend, Front
 from runbook.remote.haproxy import Haproxy, HaproxyPlace
 from runbook.remote.haproxy_config import Statistics
@@ -106,12 +107,12 @@ def haproxy_world(folder: Path) -> Iterator[World]:
         )
 
 
-def nlb(site: NlbSite, group: str, **changes: Any) -> AwsNlb:
+def nlb(site: NlbSite, group: str, https_port: int = 443, **changes: Any) -> AwsNlb:
     place = {"healthy_within": PATIENCE, "poll": 0.05}
     addresses = {name: f"10.0.0.1{n}" for n, name in enumerate(NAMES)}
     return AwsNlb(
         ElbApi(NAME, site.access()),
-        Site(Front("registry.example"), never, addresses, never),
+        Site(Front("registry.example"), never, addresses, never, ReplicaPorts(https=https_port)),
         NlbPlace(NAME, group, **{**place, **changes}),
     )
 

@@ -3,16 +3,18 @@
 import json
 import threading
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
-from runbook.domain.errors import NotReadyError, RefusedError
+from runbook.domain.errors import ForeignFileError, NotReadyError, RefusedError
 from runbook.domain.findings import Level
 from runbook.domain.load_balancer import Backend
+from runbook.domain.plans import Action
 from runbook.remote.nlb import AwsNlb
 from runbook.remote.waiting import wait_until
 from tests.fakes.nlb_site import NlbSite, nlb_site
-from tests.integration.balancer_worlds import nlb
+from tests.integration import balancer_worlds
 
 POOL = [Backend("dtr1", "10.0.0.10", 4443), Backend("dtr2", "10.0.0.11", 4443)]
 
@@ -28,6 +30,15 @@ def clean(site: NlbSite) -> None:
     site.unhealthy.clear()
     site.busy.clear()
     site.refused = ""
+
+
+def nlb(site: NlbSite, group: str, **changes: Any) -> AwsNlb:
+    return balancer_worlds.nlb(site, group, 4443, **changes)
+
+
+def put(site: NlbSite, group: str, identifier: str, port: int) -> None:
+    """Have somebody register a target."""
+    site.client().register_targets(TargetGroupArn=group, Targets=[{"Id": identifier, "Port": port}])
 
 
 def targets(site: NlbSite, arn: str) -> list[tuple[str, int]]:
@@ -81,12 +92,35 @@ def test_nobody_leaves_before_the_new_ones_are_healthy(site: NlbSite) -> None:
     assert targets(site, group) == [("10.0.0.10", 4443)]
 
 
-def test_a_target_of_somebody_else_is_named_and_taken_out(site: NlbSite) -> None:
+def test_a_target_on_another_port_than_the_replicas_is_no_replica(site: NlbSite) -> None:
     group = site.new_group(443)
-    site.client().register_targets(TargetGroupArn=group, Targets=[{"Id": "10.0.0.99", "Port": 443}])
+    put(site, group, "10.0.0.10", 443)
     balancer = nlb(site, group)
+    assert sorted(balancer.pool_state()) == ["10.0.0.10:443"]
+    assert balancer.plan(POOL[:1]).reason == "dtr1 not in its pool"
     balancer.apply(POOL[:1])
-    site.client().register_targets(TargetGroupArn=group, Targets=[{"Id": "10.0.0.99", "Port": 443}])
+    assert targets(site, group) == [("10.0.0.10", 4443)]
+    assert balancer.plan(POOL[:1]).action is Action.KEEP
+
+
+def test_a_group_with_targets_of_somebody_else_is_not_touched(site: NlbSite) -> None:
+    group = site.new_group(443)
+    put(site, group, "10.0.0.99", 443)
+    balancer = nlb(site, group)
+    for change in (lambda: balancer.apply(POOL), lambda: balancer.drain(POOL[1], POOL[:1])):
+        with pytest.raises(ForeignFileError, match=r"10.0.0.99:443 in arn:.* is no registry node") as refused:
+            change()
+        assert "take_over: true" in refused.value.next_step
+    assert targets(site, group) == [("10.0.0.99", 443)]
+    (found,) = [finding for finding in balancer.check(POOL) if finding.level is Level.BLOCKS]
+    assert found.what == refused.value.what
+
+
+def test_a_target_of_somebody_else_is_taken_out_where_that_is_asked_for(site: NlbSite) -> None:
+    group = site.new_group(443)
+    nlb(site, group).apply(POOL[:1])
+    put(site, group, "10.0.0.99", 443)
+    balancer = nlb(site, group, take_over=True)
     assert balancer.plan(POOL[:1]).reason == "10.0.0.99:443 still in its pool"
     balancer.apply(POOL[:1])
     assert targets(site, group) == [("10.0.0.10", 4443)]

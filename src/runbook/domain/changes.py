@@ -34,9 +34,15 @@ class Joining:
     left: tuple[Leftover, ...] = ()
 
     @property
+    def step(self) -> Step:
+        """The join itself."""
+        return Step(Action.JOIN, self.node, "a new replica", self.why)
+
+    @property
     def steps(self) -> tuple[Step, ...]:
-        """What is left there is destroyed first."""
-        return (*(left.step for left in self.left), Step(Action.JOIN, self.node, "a new replica", self.why))
+        """What is left there is destroyed first; no user meets the replica before it is healthy."""
+        pool = Step(Action.CONFIGURE, "load balancer", f"the pool with {self.node}", "once it is healthy")
+        return (*(left.step for left in self.left), self.step, pool)
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ RunbookError
 ├── RefusedError          the operator must act
 │   ├── LockedError       another runbook holds the cluster
 │   ├── NewerFormatError  a later version of this program wrote it
-│   └── ForeignFileError  a file that a person wrote would be replaced
+│   └── ForeignFileError  what somebody else made would be replaced
 ├── InvalidConfigError    the cluster file or an argument is wrong
 ├── NotReadyError         a wait ended; the reason is the last "not yet"
 └── MismatchError         two things that must be equal are not
@@ -70,7 +70,7 @@ class NewerFormatError(RefusedError):
 
 
 class ForeignFileError(RefusedError):
-    """The file is neither ours nor its package's: a person wrote it, and it may serve other things."""
+    """The file (or a load balancer's target group) is not ours alone: it may serve other things."""
 
 
 class InvalidConfigError(RunbookError):

@@ -7,6 +7,8 @@ from runbook.domain.findings import Finding, Level, ok
 from runbook.domain.plans import Action, Step
 
 HTTP_PORT = 80
+WRITERS = "install, scale-out, remove, repair, replace, upgrade or restore"
+"""The runbooks that leave the pool as it shall be."""
 IDLE_SECONDS = 600.0
 """A connection may be silent for longer than this: the registry works while a client waits."""
 
@@ -101,7 +103,7 @@ def judge_pool(where: str, pool: Pool, wanted: Iterable[str]) -> Finding:
     names = sorted(wanted)
     if reason := why_not_members(pool, names):
         what = f"its pool is not that of the replicas: {reason}"
-        return Finding(Level.WARNING, where, what, "install or scale-out sets it")
+        return Finding(Level.WARNING, where, what, f"the next {WRITERS} sets it")
     if reason := why_not_pool(pool, names):
         return Finding(Level.WARNING, where, reason, "look at the replicas with `runbook check`")
     return ok(where, f"{len(names)} replicas in its pool, all up")

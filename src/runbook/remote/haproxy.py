@@ -9,6 +9,7 @@ from typing import Any
 from runbook.domain.errors import ForeignFileError, MismatchError, NotReadyError, RunbookError
 from runbook.domain.findings import Finding, Level, from_error
 from runbook.domain.load_balancer import (
+    WRITERS,
     Advice,
     Backend,
     Member,
@@ -30,7 +31,7 @@ from runbook.remote.waiting import wait_until
 logger = logging.getLogger(__name__)
 
 CONFIG_PATH = "/etc/haproxy/haproxy.cfg"
-_SETS_IT = "install or scale-out writes a configuration that is right"
+_SETS_IT = f"the next {WRITERS} writes a configuration that is right"
 _ANOTHER = "its configuration is not the one that the runbooks write"
 _ADVICE = Advice(passthrough=_SETS_IT, probe=_SETS_IT, idle=_SETS_IT)
 
@@ -75,7 +76,7 @@ class Haproxy:
             return (from_error(error), *self._judge(text))
         reason = self._why_not_members(text, pool)
         what = f"its pool is not that of the replicas: {reason}" if reason else _ANOTHER
-        return (Finding(Level.WARNING, self.name, what, "install or scale-out sets it"), *self._judge(text))
+        return (Finding(Level.WARNING, self.name, what, f"the next {WRITERS} sets it"), *self._judge(text))
 
     def plan(self, pool: Sequence[Backend]) -> Step:
         """Return what `apply` would do."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from runbook.domain.load_balancer import Backend, Front, Setup
+from runbook.domain.load_balancer import WRITERS, Backend, Front, Setup
 from runbook.remote.haproxy_file import MARKER
 
 LOOPBACK = "127.0.0.1"
@@ -50,6 +50,7 @@ def render(pool: Sequence[Backend], front: Front, statistics: Statistics) -> str
         front=front,
         statistics=statistics,
         marker=MARKER,
+        writers=WRITERS,
     )
 
 

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from runbook.domain.commands import ReplicaPorts
 from runbook.domain.findings import Finding
 from runbook.domain.load_balancer import Backend, Front, Pool
 from runbook.domain.plans import Step
@@ -53,3 +54,4 @@ class Site:
     answering: Callable[
         [int], Iterator[str]
     ]  # nodes whose replicas answer so many new connections to the external URL
+    ports: ReplicaPorts = ReplicaPorts()  # of every replica

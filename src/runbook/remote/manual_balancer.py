@@ -8,6 +8,7 @@ from typing import Any
 from runbook.domain.errors import RefusedError, UnreachableError
 from runbook.domain.findings import Finding, Level, from_error, ok
 from runbook.domain.load_balancer import (
+    WRITERS,
     Backend,
     Front,
     Member,
@@ -70,7 +71,7 @@ class ManualBalancer:
             return (*tls, from_error(error, Level.WARNING))
         if reason:
             what = f"its pool is not that of the replicas: {reason}"
-            return (*tls, Finding(Level.WARNING, self._name, what, "install or scale-out says what to do"))
+            return (*tls, Finding(Level.WARNING, self._name, what, f"the next {WRITERS} says what to do"))
         return (*tls, ok(self._name, f"{len(pool)} replicas answer through it; {_UNSEEN}"))
 
     def plan(self, pool: Sequence[Backend]) -> Step:

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from runbook.domain.errors import NotReadyError, RunbookError
-from runbook.domain.findings import Finding, Level
+from runbook.domain.errors import ForeignFileError, NotReadyError, RunbookError
+from runbook.domain.findings import Finding, Level, from_error
 from runbook.domain.load_balancer import (
     Advice,
     Backend,
@@ -47,6 +47,7 @@ class NlbPlace:
     instances: Mapping[str, str] = field(default_factory=dict)
     healthy_within: float = 300.0
     poll: float = 5.0
+    take_over: bool = False  # targets of others may be taken out
 
 
 class AwsNlb:
@@ -67,6 +68,8 @@ class AwsNlb:
         front, setups = self._site.front, self._setups(pool)
         ports = (front.https_port, front.http_port)[: len(self._groups)]
         found = judge_setups(self.name, setups, front, _ADVICE, ports)
+        if error := self._why_not_ours():
+            return (*found, *self._loops(), from_error(error))
         return (*found, *self._loops(), judge_pool(self.name, self.pool_state(), _names(pool)))
 
     def plan(self, pool: Sequence[Backend]) -> Step:
@@ -76,7 +79,12 @@ class AwsNlb:
         return plan_pool(self.name, pool, differs, "its target groups hold them")
 
     def apply(self, pool: Sequence[Backend]) -> None:
-        """Leave it with this pool, each healthy; who is new and does not become healthy is taken out again."""
+        """Leave it with this pool, each healthy; who is new and does not become healthy is taken out again.
+
+        Refuses where a target is nobody's of the cluster file, unless they may be taken over.
+        """
+        if error := self._why_not_ours():
+            raise error
         new = [(group, group.add(pool)) for group in self._groups]
         try:
             self._wait_until_healthy(pool)
@@ -107,11 +115,15 @@ class AwsNlb:
 
     @cached_property
     def _groups(self) -> list[TargetGroup]:
-        nodes = Nodes(self._site.addresses, self._place.instances)
+        nodes = Nodes(self._site.addresses, self._place.instances, self._site.ports)
         groups = [TargetGroup(self._api, self.name, self._place.group, nodes)]
         if arn := self._place.http_group:
             groups.append(TargetGroup(self._api, self.name, arn, nodes, plain=True))
         return groups
+
+    def _why_not_ours(self) -> ForeignFileError | None:
+        reasons = (group.why_not_ours() for group in self._groups if not self._place.take_over)
+        return next((reason for reason in reasons if reason), None)
 
     def _setups(self, pool: Sequence[Backend]) -> list[Setup]:
         return [setup for group in self._groups for setup in group.setups(pool)]

@@ -5,7 +5,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from runbook.domain.errors import RefusedError
+from runbook.domain.commands import ReplicaPorts
+from runbook.domain.errors import ForeignFileError, RefusedError
 from runbook.domain.load_balancer import Backend, Setup
 from runbook.remote.nlb_api import Document, ElbApi, Target
 
@@ -20,10 +21,11 @@ Place = tuple[str, int]
 
 @dataclass(frozen=True)
 class Nodes:
-    """Every registry node's address, and its instance where it is known."""
+    """Every registry node's address, its instance where it is known, and the ports of all replicas."""
 
     addresses: Mapping[str, str]
     instances: Mapping[str, str]
+    ports: ReplicaPorts = ReplicaPorts()
 
 
 class TargetGroup:
@@ -57,10 +59,22 @@ class TargetGroup:
         return float(self.attributes.get(_DELAY, "300"))
 
     def members(self) -> dict[str, Target]:
-        """Return who is in it and not leaving, by the nodes' names; a target that is no node by its place."""
-        names = {place: name for name in self._nodes.addresses if (place := self._identifier(name))}
-        there = [target for target in self._api.targets(self._arn) if target.state != _LEAVING]
-        return {names.get(t.identifier, f"{t.identifier}:{t.port}"): t for t in there}
+        """Return who is in it and not leaving, by the nodes' names; a target that is no replica by its place."""
+        names = {(identifier, self._port): name for name, identifier in self._identifiers().items()}
+        return {names.get(place := (t.identifier, t.port), _text([place])): t for t in self._there()}
+
+    def why_not_ours(self) -> ForeignFileError | None:
+        """Say which targets are no registry node of the cluster file: the group may be another service's."""
+        ours = set(self._identifiers().values())
+        others = [(t.identifier, t.port) for t in self._there() if t.identifier not in ours]
+        if not others:
+            return None
+        return ForeignFileError(
+            self._where,
+            f"{_text(others)} in {self._arn} is no registry node of the cluster file",
+            "correct the target group's ARN, or the nodes; where the group is the registry's alone and these shall"
+            " go, set `take_over: true` in load_balancer.aws_nlb",
+        )
 
     def add(self, pool: Sequence[Backend]) -> list[Place]:
         """Register who is missing, and return them."""
@@ -97,7 +111,7 @@ class TargetGroup:
             what = f"{backend.name} is none of its instances, and {self._arn} is a target group of instances"
             next_step = f"name the instance of {backend.name} in load_balancer.aws_nlb.instances"
             raise RefusedError(self._where, what, next_step)
-        return identifier, backend.http_port if self._plain else backend.https_port
+        return identifier, self._port
 
     def setups(self, pool: Sequence[Backend]) -> Iterator[Setup]:
         """Yield how each listener passes connections to it."""
@@ -116,6 +130,19 @@ class TargetGroup:
             {**listener, "Attributes": self._api.listener_attributes(listener["ListenerArn"])}
             for listener in self._api.listeners(self.document)
         ]
+
+    @property
+    def _port(self) -> int:
+        """The port of every replica that this group leads to."""
+        http, https = self._nodes.ports.both
+        return http if self._plain else https
+
+    def _there(self) -> list[Target]:
+        return [target for target in self._api.targets(self._arn) if target.state != _LEAVING]
+
+    def _identifiers(self) -> dict[str, str]:
+        """Return what AWS calls each node, where it is known."""
+        return {name: found for name in self._nodes.addresses if (found := self._identifier(name))}
 
     def _probe(self, ports: set[int]) -> str:
         """Return how targets are probed; a port is named where it is not the replicas'."""

@@ -7,9 +7,12 @@ import yaml
 
 from blocks.cluster import RegistryCluster
 from blocks.connection import ClusterConnection
-from runbook.domain.errors import InvalidConfigError
+from runbook.domain.errors import ForeignFileError, InvalidConfigError
+from runbook.domain.load_balancer import Backend
+from runbook.remote.load_balancer import LoadBalancer
 from runbook.remote.manual_balancer import ManualBalancer
 from runbook.remote.nlb import AwsNlb
+from tests.fakes.nlb_site import nlb_site
 
 EXAMPLE = Path(__file__).parents[3] / "deployments" / "examples" / "msr-2.9-mke.yaml"
 ARN = "arn:aws:elasticloadbalancing:eu-west-1:123456789012:targetgroup/msr/0123456789abcdef"
@@ -61,6 +64,29 @@ def test_what_is_wrong_with_it_is_named_with_its_path(
     with pytest.raises(InvalidConfigError) as invalid:
         RegistryCluster.from_file(cluster(tmp_path, balancer))
     assert words in invalid.value.what
+
+
+def test_the_ports_of_the_cluster_file_and_what_may_be_taken_over_are_asked_of_aws(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NLB_KEY", "key")
+    with nlb_site() as site:
+        group = site.new_group(443)
+        targets = [{"Id": f"192.0.2.{last}", "Port": 4443} for last in (21, 99)]
+        site.client().register_targets(TargetGroupArn=group, Targets=targets)
+        keys = {"access_key": "env:NLB_KEY", "secret_key": "env:NLB_KEY", "endpoint": site.url}
+
+        def balancer(take_over: bool) -> LoadBalancer:
+            nlb = {**NLB, **keys, "target_group_arn": group, "take_over": take_over}
+            path = cluster(tmp_path, {"aws_nlb": nlb}, lambda file: file["registry"].update(https_port=4443))
+            return ClusterConnection(RegistryCluster.from_file(path).settings).load_balancer
+
+        pool = [Backend("msr-1", "192.0.2.21", 4443)]
+        assert sorted(balancer(False).pool_state()) == ["192.0.2.99:4443", "msr-1"]
+        with pytest.raises(ForeignFileError, match="192.0.2.99:4443"):
+            balancer(False).apply(pool)
+        balancer(True).apply(pool)
+        assert sorted(balancer(True).pool_state()) == ["msr-1"]
 
 
 def test_without_haproxy_no_port_is_taken_by_its_statistics(tmp_path: Path) -> None:

@@ -38,7 +38,9 @@ def test_joins_fill_the_free_nodes_in_order() -> None:
     assert [(s.action, s.where) for s in steps] == [
         (Action.KEEP, "dtr1"),
         (Action.JOIN, "dtr2"),
+        (Action.CONFIGURE, "load balancer"),
         (Action.JOIN, "dtr3"),
+        (Action.CONFIGURE, "load balancer"),
     ]
 
 
@@ -77,7 +79,7 @@ def test_joins_refuse_when_too_few_nodes_answer() -> None:
 
 
 def test_a_join_is_decided_on_what_is_there_just_now() -> None:
-    assert choose_join(cluster(alive(1)), "dtr2").steps[-1].action is Action.JOIN
+    assert choose_join(cluster(alive(1)), "dtr2").joins[-1].step.action is Action.JOIN
     assert choose_join(cluster(alive(1), alive(2)), "dtr2").steps[-1].action is Action.KEEP
 
 
@@ -89,9 +91,13 @@ def test_what_a_failed_join_left_on_a_node_is_destroyed_before_the_next(services
         (Action.KEEP, "dtr1"),
         (Action.DESTROY, "dtr2"),
         (Action.JOIN, "dtr2"),
+        (Action.CONFIGURE, "load balancer"),
         (Action.JOIN, "dtr3"),
+        (Action.CONFIGURE, "load balancer"),
     ]
-    assert [s.action for s in choose_join(seen, "dtr2").steps] == [Action.DESTROY, Action.JOIN]
+    assert [s.action for s in choose_join(seen, "dtr2").steps] == [
+        *(Action.DESTROY, Action.JOIN, Action.CONFIGURE)
+    ]
 
 
 def test_nothing_is_destroyed_while_the_registry_does_not_name_its_members() -> None:

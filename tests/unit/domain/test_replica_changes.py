@@ -248,7 +248,12 @@ def test_a_smaller_cluster_is_told_that_scale_out_is_the_way() -> None:
 
 def test_a_dead_replica_comes_back_on_its_own_node_after_it_was_removed() -> None:
     changes = plan_repair(cluster_of(HEALTHY, DEAD, HEALTHY), NODES, 3)
-    assert actions(changes) == [("drain", "load balancer"), ("remove", "dtr2"), ("join", "dtr2")]
+    assert actions(changes) == [
+        ("drain", "load balancer"),
+        ("remove", "dtr2"),
+        ("join", "dtr2"),
+        ("configure", "load balancer"),
+    ]
 
 
 def test_a_dead_replica_comes_back_elsewhere_if_its_node_is_silent_or_unfit() -> None:
@@ -261,7 +266,7 @@ def test_a_dead_replica_comes_back_elsewhere_if_its_node_is_silent_or_unfit() ->
 
 def test_all_the_dead_go_before_the_first_one_comes() -> None:
     changes = plan_repair(cluster_of(HEALTHY, DEAD, HEALTHY, LOST, HEALTHY), NODES[:6], 5)
-    done = [(action, where) for action, where in actions(changes) if action != "drain"]
+    done = [(action, where) for action, where in actions(changes) if where != "load balancer"]
     assert done == [("remove", "dtr2"), ("remove", "dtr4"), ("join", "dtr2"), ("join", "dtr6")]
     assert changes.dead_nodes == "dtr2,dtr4"
 
@@ -290,9 +295,9 @@ def test_a_replica_that_only_we_cannot_reach_is_not_taken_for_dead() -> None:
 def test_a_healthy_replica_moves_by_joining_first_and_a_dead_one_by_removing_first() -> None:
     move = Move("dtr2", "dtr4")
     healthy = plan_replace(cluster_of(HEALTHY, HEALTHY, HEALTHY), NODES, move)
-    assert [action for action, _ in actions(healthy)] == ["join", "drain", "remove"]
+    assert [action for action, _ in actions(healthy)] == ["join", "configure", "drain", "remove"]
     dead = plan_replace(cluster_of(HEALTHY, DEAD, HEALTHY), NODES, move)
-    assert [action for action, _ in actions(dead)] == ["drain", "remove", "join"]
+    assert [action for action, _ in actions(dead)] == ["drain", "remove", "join", "configure"]
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from runbook.domain.plans import Action
 from runbook.remote import turns
 from tasks.load_balancer import ensure_pool
 from tasks.removal import choose_repair, choose_replace, choose_shrink
+from tasks.replicas import choose_joins
 from tests.fakes.clusters import IDS, alive, dead
 from tests.fakes.member_cluster import LOCKED, Killed, MemberCluster, member_cluster
 from tests.fakes.runs import DirectRun
@@ -41,7 +42,11 @@ def changed(flow: str, task: Any, *args: Any) -> Act:
 
 
 def grown(wanted: int) -> Act:
-    def act(cluster: MemberCluster) -> DirectRun:
+    planned = changed("scale-out", choose_joins, wanted)
+
+    def act(cluster: MemberCluster, plan_only: bool = False) -> DirectRun:
+        if plan_only:
+            return cast("Any", planned)(cluster, plan_only=True)  # type: ignore[no-any-return]
         run = DirectRun("scale-out", cluster)
         grow(cast("Any", run), wanted)
         return run
@@ -147,7 +152,7 @@ def test_a_second_run_changes_nothing_and_says_why(scene: str, tmp_path: Path) -
     assert all(step.reason for step in run.report.did)
 
 
-@pytest.mark.parametrize("scene", [scene for scene in SCENES if "scale-out" not in scene])
+@pytest.mark.parametrize("scene", SCENES)
 def test_a_plan_touches_nothing_and_afterwards_has_nothing_to_do(scene: str, tmp_path: Path) -> None:
     cluster, act, _ = world(tmp_path, scene)
     plans = []
@@ -196,6 +201,26 @@ def test_a_dead_replica_whose_node_is_silent_is_joined_on_a_free_node(tmp_path: 
     act(cluster)
     assert set(cluster.members.values()) == {"dtr1", "dtr3", "dtr4"}
     assert set(cluster.load_balancer.pool_state()) == {"dtr1", "dtr3", "dtr4"}
+
+
+@pytest.mark.parametrize("scene", SCENES)
+def test_a_pool_that_has_drifted_is_in_the_plan_of_a_cluster_that_is_whole(
+    scene: str, tmp_path: Path
+) -> None:
+    cluster, act, nodes = world(tmp_path, scene)
+    act(cluster)
+    cluster.load_balancer.pool = ("dtr9",)
+    plan = cast("Any", act)(cluster, plan_only=True).report.plan
+    assert [(s.action, s.where) for s in plan.steps if s.action is not Action.KEEP] == [("configure", "lb-1")]
+    assert cluster.load_balancer.pool == ("dtr9",)
+    assert act(cluster).report.did[-1] == plan.steps[-1]
+    assert_whole(cluster, nodes)
+
+
+def test_a_replica_that_serves_while_its_node_is_silent_here_stays_in_the_pool(tmp_path: Path) -> None:
+    cluster, act, nodes = world(tmp_path, "repair two of five", without_ssh=("dtr3",))
+    act(cluster)
+    assert set(cluster.load_balancer.pool_state()) == set(cluster.members.values()) == nodes
 
 
 def test_a_node_that_comes_back_with_a_removed_replica_is_cleaned_before_it_is_used(tmp_path: Path) -> None:

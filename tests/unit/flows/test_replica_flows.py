@@ -71,10 +71,13 @@ def test_what_blocks_elsewhere_blocks(cluster: MemberCluster, finds: Callable[..
 @pytest.mark.parametrize(
     ("start", "last"),
     [
-        (lambda: repair_module.repair.fn("lab", plan_only=True), ("join", "dtr2")),
+        (lambda: repair_module.repair.fn("lab", plan_only=True), ("configure", "load balancer")),
         (lambda: remove_module.remove.fn("lab", replicas=1, plan_only=True), ("remove", "dtr3")),
         (lambda: remove_module.remove.fn("lab", named=["dtr2", "dtr1"], plan_only=True), ("remove", "dtr1")),
-        (lambda: replace_module.replace.fn("lab", "dtr2", "dtr5", plan_only=True), ("join", "dtr5")),
+        (
+            lambda: replace_module.replace.fn("lab", "dtr2", "dtr5", plan_only=True),
+            ("configure", "load balancer"),
+        ),
     ],
     ids=["repair", "remove", "remove by name", "replace"],
 )

@@ -18,6 +18,7 @@ from runbook.domain.plans import Plan
 from runbook.domain.report import Report
 from runbook.domain.versions import parse_version
 from runbook.remote.locks import lock_key
+from tasks.load_balancer import ensure_pool
 from tests.fakes.cluster_connection import FakeCluster
 from tests.fakes.clusters import IDS, alive, dead
 from tests.fakes.many_points import add_point, points_of
@@ -27,7 +28,7 @@ from tests.fakes.runs import DirectRun
 OLD, NEW = "2.9.29", "2.10.4"
 STEPS = (
     "decide the upgrade", "control plane before the registry", "require a way back", f"plan images of {NEW}",
-    "is there a point of this version", f"images of {NEW}",
+    "plan load balancer pool", "is there a point of this version", f"images of {NEW}",
     "what was true before an upgrade that was cut short", "canary",
     "pull canary", "note what is true before", "upgrade", "load balancer pool", "pull canary",
     "nothing else has changed", "is there a point of this version",
@@ -130,7 +131,7 @@ def test_a_plan_touches_nothing_and_is_what_is_done(cluster: FakeCluster) -> Non
     assert actions[:2] == [("verify", "https://mke.example.com"), ("verify", cluster.settings.vault.url)]
     assert actions[-7:-1] == [
         *(("upgrade", f"dtr{n}") for n in (1, 2, 3)),
-        ("configure", "load balancer"),
+        ("configure", "lb-1"),
         ("verify", "https://registry.example.com"),
         ("verify", cluster.settings.name),
     ]
@@ -147,6 +148,18 @@ def test_afterwards_there_is_nothing_to_do(cluster: FakeCluster) -> None:
     assert {step.action for step in again.did} == {"keep"}
     assert cluster.bootstrapper.upgraded == [IDS[0]]
     assert (len(points_of(cluster)), records(cluster)) == (2, [])
+
+
+def test_a_pool_that_is_as_wanted_is_kept_and_one_that_is_not_is_in_the_plan(cluster: FakeCluster) -> None:
+    def planned() -> list[tuple[str, str]]:
+        steps = plan_of(upgrade.fn("lab", plan_only=True)).steps
+        return [(step.action, step.what) for step in steps if step.where == "lb-1"]
+
+    ensure_pool.fn(cluster)
+    assert planned() == [("keep", "pool of dtr1, dtr2, dtr3")]
+    upgrade.fn("lab")
+    cluster.load_balancer.pool = ("dtr1",)
+    assert planned() == [("configure", "pool of dtr1, dtr2, dtr3")]
 
 
 @pytest.mark.parametrize("step", range(len(STEPS)))

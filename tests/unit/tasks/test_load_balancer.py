@@ -1,4 +1,6 @@
-from runbook.domain.errors import NotReadyError, RefusedError
+import pytest
+
+from runbook.domain.errors import NotReadyError, RefusedError, UnreachableError
 from runbook.domain.findings import Level, from_error
 from runbook.domain.plans import Action
 from tasks.load_balancer import check_load_balancer, ensure_pool, plan_pool
@@ -83,3 +85,46 @@ def test_a_pool_that_cannot_be_compared_is_said_to_be_so_beside_the_reason(clust
     assert reason == from_error(cluster.not_observed)
     assert (pool.level, pool.where) == (Level.WARNING, "lb-1")
     assert pool.what == "not judged, for dtr4 stands in the way"
+
+
+def test_a_replica_that_serves_on_a_node_without_ssh_stays_in_the_pool(cluster: FakeCluster) -> None:
+    cluster.replicas = [alive(1), alive(2), alive(3)]
+    ensure_pool.fn(cluster)
+    cluster.without_ssh = ("dtr2",)
+    assert [step.fn(cluster).action for step in (plan_pool, ensure_pool)] == [Action.KEEP, Action.KEEP]
+    assert cluster.load_balancer.pool == ("dtr1", "dtr2", "dtr3")
+    assert [found.level for found in check_load_balancer.fn(cluster)] == [Level.OK]
+
+
+def test_a_replica_that_serves_on_a_node_without_ssh_is_drained_before_it_leaves(
+    cluster: FakeCluster,
+) -> None:
+    cluster.replicas = [alive(1), alive(2)]
+    ensure_pool.fn(cluster)
+    cluster.without_ssh = ("dtr2",)
+    ensure_pool.fn(cluster, "dtr2")
+    assert (cluster.load_balancer.pool, cluster.load_balancer.drained) == (("dtr1",), ["dtr2"])
+
+
+def test_where_neither_node_nor_replica_answers_the_pool_is_not_touched(cluster: FakeCluster) -> None:
+    cluster.replicas = [alive(1), alive(2), alive(3)]
+    ensure_pool.fn(cluster)
+    cluster.replicas[1], cluster.without_ssh = dead(2), ("dtr2",)
+    for step in (plan_pool, ensure_pool):
+        with pytest.raises(UnreachableError, match="dtr2: neither it nor its replica answers") as silent:
+            step.fn(cluster)
+        assert "runbook repair" in silent.value.next_step
+    assert cluster.load_balancer.pool == ("dtr1", "dtr2", "dtr3")
+    assert ensure_pool.fn(cluster, "dtr2").what == "pool of dtr1, dtr3"  # it is dead, and will be removed
+
+
+def test_the_pool_is_never_emptied(cluster: FakeCluster) -> None:
+    cluster.replicas = [alive(1)]
+    ensure_pool.fn(cluster)
+    with pytest.raises(RefusedError, match="no replica is seen that its pool could be made of"):
+        ensure_pool.fn(cluster, "dtr1")
+    cluster.replicas = []
+    with pytest.raises(RefusedError, match="no replica is seen that its pool could be made of") as refused:
+        ensure_pool.fn(cluster)
+    assert "runbook check" in refused.value.next_step
+    assert cluster.load_balancer.pool == ("dtr1",)

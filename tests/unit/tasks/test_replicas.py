@@ -44,7 +44,9 @@ def test_no_replica_joins_beside_a_dead_one(cluster: FakeCluster) -> None:
 def test_joins_are_planned_without_touching_anything(cluster: FakeCluster) -> None:
     cluster.replicas = [alive(1)]
     steps = choose_joins.fn(cluster, 3).steps
-    assert [step.action for step in steps] == [Action.KEEP, Action.JOIN, Action.JOIN]
+    assert [step.action for step in steps] == [
+        *(Action.KEEP, Action.JOIN, Action.CONFIGURE, Action.JOIN, Action.CONFIGURE)
+    ]
     assert len(cluster.replicas) == 1
 
 
