@@ -11,6 +11,7 @@ from pydantic import Field, ValidationError
 from blocks.problems import problems_in
 from blocks.settings import ClusterSettings
 from runbook.domain.errors import InvalidConfigError
+from runbook.domain.versions import parse_version
 
 
 class RegistryCluster(Block):
@@ -61,12 +62,17 @@ def in_version(settings: ClusterSettings, version: str | None) -> ClusterSetting
     """Return the settings of the same cluster in another version, where one is given."""
     if version is None:
         return settings
+    try:
+        parse_version(version)
+    except ValueError as exc:
+        what = f"'{version}' is not a version like 2.10.4"
+        raise InvalidConfigError("upgrade", what, "give the image's tag, three numbers") from exc
     content = settings.registry.model_dump() | {"version": version}
     try:
         registry = type(settings.registry).model_validate(content)
     except ValidationError as exc:
-        what = f"'{version}' is not a version like 2.10.4"
-        raise InvalidConfigError("upgrade", what, "give the image's tag, three numbers") from exc
+        what = f"with version {version}: {'; '.join(problems_in(exc, whole='registry'))}"
+        raise InvalidConfigError("registry", what, "correct the cluster file, then run again") from exc
     return settings.model_copy(update={"registry": registry})
 
 

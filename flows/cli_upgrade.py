@@ -19,9 +19,19 @@ def upgrade_command(
         float | None,
         typer.Option(min=0.01, help="Take a way back that is older than the cluster file allows."),
     ] = None,
+    accept_differences: Annotated[
+        bool,
+        typer.Option("--accept-differences", help="Finish although members or schedules are not as before."),
+    ] = False,
     plan: Annotated[bool, typer.Option("--plan", help="Show what would be done and touch nothing.")] = False,
     json: Annotated[bool, typer.Option("--json", help="With --plan: print the plan as JSON.")] = False,
 ) -> None:
     """Every replica to the next version, proven, with a way back before it and a new recovery point after it."""
-    done = upgrade(cluster, to=to, max_point_age_hours=max_point_age_hours, plan_only=plan)
+    done = upgrade(
+        cluster,
+        to=to,
+        max_point_age_hours=max_point_age_hours,
+        accept_differences=accept_differences,
+        plan_only=plan,
+    )
     show(done, as_json=json)

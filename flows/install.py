@@ -7,11 +7,11 @@ from flows.run import Run
 from runbook.domain.findings import without_repeats
 from runbook.domain.plans import Plan
 from runbook.domain.report import Report
+from tasks.first_replica import ensure_first_replica, plan_first_replica
 from tasks.images import ensure_canary, plan_canary, verify_canary
 from tasks.load_balancer import ensure_pool, plan_pool
 from tasks.node_images import ensure_images, plan_images
 from tasks.registry_tls import check_registry_tls
-from tasks.replicas import ensure_first_replica, plan_first_replica
 from tasks.storage import ensure_storage, plan_storage, try_storage, verify_stored
 
 
@@ -30,7 +30,7 @@ def install(cluster: str, plan_only: bool = False) -> Report:
             images = run.step(ensure_images, str(run.cluster.version), after=tried)
             run.report.did += images.result()
             first = run.step(ensure_first_replica, after=[images])
-            run.report.did.append(first.result())
+            run.report.did += first.result()
             storage = run.step(ensure_storage, after=[first])
             run.report.did.append(storage.result())
             pool = run.step(ensure_pool, after=[storage])
@@ -51,9 +51,8 @@ def _try_storage(run: Run, after: Checked) -> Checked:
 def _plan(run: Run, checked: Checked) -> Report:
     """Leave the plan in the report; each step is what its task would do if it looked now."""
     images = run.step(plan_images, str(run.cluster.version), after=checked)
-    rest = [
-        run.step(task, after=[images]) for task in (plan_first_replica, plan_storage, plan_pool, plan_canary)
-    ]
-    steps = (*images.result(), *(planned.result() for planned in rest))
+    first = run.step(plan_first_replica, after=[images])
+    rest = [run.step(task, after=[images]) for task in (plan_storage, plan_pool, plan_canary)]
+    steps = (*images.result(), *first.result(), *(planned.result() for planned in rest))
     run.report.plan = Plan("install", run.cluster.name, steps)
     return run.report.planned()

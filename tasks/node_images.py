@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 from prefect import get_run_logger
@@ -41,6 +42,42 @@ def plan_images(cluster: ClusterConnection, version: str, only: Collection[str] 
     first = work.everywhere(work.first(), work.decide)
     asked = all(s.action is Action.KEEP for s in first if s.where in work.managers)
     return _said(work.merged(first, work.everywhere(work.rest(), work.decide) if asked else ()))
+
+
+@step("bootstrapper of older points")
+def ensure_older_bootstrapper(cluster: ClusterConnection, image: str | None) -> tuple[Step, ...]:
+    """Leave at least one manager with the bootstrapper's `image` that the way back needs; keep one that is there."""
+    work, decision = _older_bootstrapper(cluster, image)
+    if decision and decision.action is not Action.KEEP:
+        work.ensure(decision.where, (str(image),))
+    return _said((decision,) if decision else ())
+
+
+@step("plan bootstrapper of older points")
+def plan_older_bootstrapper(cluster: ClusterConnection, image: str | None) -> tuple[Step, ...]:
+    """Return what `ensure_older_bootstrapper` would do."""
+    _, decision = _older_bootstrapper(cluster, image)
+    return _said((decision,) if decision else ())
+
+
+def _older_bootstrapper(cluster: ClusterConnection, image: str | None) -> tuple["Distribution", Step | None]:
+    """Return the step for the first manager that has the image, else for the first that answers."""
+    work = Distribution(cluster, str(cluster.version))
+    if image is None:
+        return work, None
+    steps = [each for manager in work.managers if (each := _if_it_answers(work, manager, image))]
+    if not steps:
+        raise RefusedError("images", "no manager answers", "see `runbook check`")
+    chosen = next((each for each in steps if each.action is Action.KEEP), steps[0])
+    why = f"a restore of older points needs it; {chosen.reason}"
+    return work, replace(chosen, what=f"{image}, the older bootstrapper", reason=why)
+
+
+def _if_it_answers(work: "Distribution", manager: str, image: str) -> Step | None:
+    try:
+        return work.decide(manager, (image,))
+    except UnreachableError:  # told by the check of that node
+        return None
 
 
 class Distribution:

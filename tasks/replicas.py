@@ -1,26 +1,24 @@
-"""The replicas: observe, install the first, join further ones, wait until they are healthy."""
+"""The replicas: observe, join further ones, wait until they are healthy."""
 
 from prefect import get_run_logger
 
 from blocks.connection import ClusterConnection
-from blocks.install_request import install_secrets, make_install_spec
 from runbook.domain.changes import Changes, Joining, require_version, way_through
 from runbook.domain.cluster_findings import judge_cluster
 from runbook.domain.commands import JoinSpec
 from runbook.domain.errors import RunbookError
 from runbook.domain.findings import Finding, not_judged
-from runbook.domain.growth import choose_first_replica, choose_join, plan_joins
+from runbook.domain.growth import choose_join, plan_joins
 from runbook.domain.health import ClusterSeen, why_even, why_not_healthy_cluster
 from runbook.domain.leftovers import ended_phases
 from runbook.domain.plans import Action, Step
 from runbook.remote.clearing import clear
-from runbook.remote.taken_ports import require_free_ports
 from runbook.remote.turns import in_turn, settle
 from runbook.remote.waiting import wait_until
 from tasks.policy import step
 
 HEALTHY_WITHIN = 180.0
-"""Seconds after which a replica that was just installed or joined must answer its probe."""
+"""Seconds after which a replica that has just joined must answer its probe."""
 
 
 @step("check replicas")
@@ -41,29 +39,6 @@ def observe_cluster(cluster: ClusterConnection) -> ClusterSeen:
     seen = cluster.observe()
     get_run_logger().info("%s: %s", cluster.name, seen.summary())
     return seen
-
-
-@step("first replica", retries=0)
-def ensure_first_replica(cluster: ClusterConnection) -> Step:
-    """Leave the cluster with at least one healthy replica; keep what is there."""
-    decision = plan_first_replica.fn(cluster)
-    if decision.action is Action.INSTALL:
-        spec = make_install_spec(cluster.settings, decision.where, cluster.ports)
-        installed = cluster.bootstrapper.install(spec, install_secrets(cluster.settings))
-        _wait_until_healthy(cluster, (installed.replica_id,))
-    return decision
-
-
-@step("plan the first replica")
-def plan_first_replica(cluster: ClusterConnection) -> Step:
-    """Return the replica to keep, or the node to install one on, its ports free; RefusedError says why neither."""
-    seen = cluster.observe()
-    require_version(seen, str(cluster.version))
-    decision = choose_first_replica(seen, cluster.registry_nodes, str(cluster.version))
-    get_run_logger().info("%s", decision)
-    if decision.action is Action.INSTALL:
-        require_free_ports(decision.where, cluster.ssh(decision.where), cluster.ports.both)
-    return decision
 
 
 @step("plan joins to {wanted}")

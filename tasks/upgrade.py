@@ -1,4 +1,4 @@
-"""The version of the replicas: what may be done, what was true before, the upgrade, what must be true after."""
+"""The version of the replicas: what may be done, the way back, the upgrade, the recovery point after it."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -8,22 +8,20 @@ from blocks.connection import ClusterConnection
 from runbook.domain.access import Role
 from runbook.domain.control_plane_backup import NOT_IN_THE_POINT
 from runbook.domain.errors import MismatchError, RefusedError
-from runbook.domain.holds import why_not_released
 from runbook.domain.plans import Action, Step
-from runbook.domain.recovery import CONTROL_PLANE, Canary, RecoveryPoint, newest_verified
+from runbook.domain.recovery import CONTROL_PLANE, RecoveryPoint, newest_verified
 from runbook.domain.upgrade import (
     WHERE,
-    Before,
     Upgrade,
     choose_upgrade,
-    schedules_that_stay,
-    what_differs,
+    require_image,
     why_no_way_back,
     why_not_upgraded,
 )
-from runbook.domain.versions import parse_version
+from runbook.remote.clearing import clear
 from runbook.remote.recovery_points import list_with_gone
-from runbook.remote.upgrade_record import note_before, note_upgraded, unfinished_upgrade
+from runbook.remote.turns import in_turn, settle
+from runbook.remote.upgrade_record import unfinished_upgrade
 from runbook.remote.waiting import wait_until
 from tasks.policy import step
 
@@ -35,7 +33,7 @@ HEALTHY_WITHIN = 300.0
 def decide_upgrade(cluster: ClusterConnection) -> Upgrade:
     """Return what brings every replica to the wanted version; RefusedError says why it may not be."""
     decided = _decide(cluster)
-    for planned in decided.steps:
+    for planned in decided.all_steps:
         get_run_logger().info("%s", planned)
     return decided
 
@@ -57,7 +55,8 @@ def look_at_control_plane(cluster: ClusterConnection, decided: Upgrade) -> Step:
 def require_way_back(cluster: ClusterConnection, decided: Upgrade, hours: float | None) -> Step:
     """Return the verified recovery point of the running version that is young enough; RefusedError without one.
 
-    An upgrade that was cut short is finished with the one that it began with: none can be taken of two versions.
+    It is demanded while no replica has the wanted version, whatever is on record. Later an upgrade that was cut short
+    is finished with the one that it began with: none can be taken of two versions.
     """
     vault = cluster.settings.vault.url
     newest = _newest(cluster, None if decided.done else str(decided.running))
@@ -74,60 +73,13 @@ def require_way_back(cluster: ClusterConnection, decided: Upgrade, hours: float 
     )
 
 
-@step("what was true before an upgrade that was cut short")
-def recall_before(cluster: ClusterConnection) -> Before | None:
-    """Return what is on record of an unfinished upgrade to the wanted version, None if there is none."""
-    return _recorded(cluster)
-
-
-@step("note what is true before")
-def remember(cluster: ClusterConnection, decided: Upgrade, canary: Canary) -> Before:
-    """Leave settings, schedules, members and canary on record until the upgrade is proven; return them."""
-    with cluster.admin as admin:
-        settings, crons = admin.settings().all, admin.crons()
-    members = cluster.observe().members
-    before = Before(str(decided.running), str(decided.wanted), canary, crons, settings, members)
-    if not decided.done:
-        note_before(cluster.vault, cluster.name, before, cluster.settings.vault.recipients)
-    return before
-
-
 @step("upgrade", retries=0)
 def ensure_upgraded(cluster: ClusterConnection) -> tuple[Step, ...]:
-    """Leave every replica healthy in the wanted version; keep what is. The vendor's command resumes by itself."""
-    decided = _decide(cluster)
-    if decided.done:
-        return decided.steps
-    members = cluster.observe().members
-    get_run_logger().info("%s: upgrade from %s to %s", cluster.name, decided.running, decided.wanted)
-    cluster.bootstrapper.upgrade(decided.through)
-    wait_until(
-        lambda: why_not_upgraded(cluster.observe(), decided.wanted, members),
-        where=cluster.name,
-        timeout=HEALTHY_WITHIN,
-    )
-    return decided.steps
+    """Leave every replica healthy in the wanted version; keep what is. The vendor's command resumes by itself.
 
-
-@step("nothing else has changed")
-def verify_kept(cluster: ClusterConnection, before: Before) -> tuple[str, ...]:
-    """Return what of the settings a person should look at, once members and schedules are as before.
-
-    Then the upgrade is not on record any more. MismatchError names what differs, and the record stays: a second
-    run compares again.
+    The bootstrapper of a run that was killed is awaited, and what it left that bars the next one is removed.
     """
-    reason = why_not_upgraded(cluster.observe(), cluster.version, before.members)
-    with cluster.admin as admin:
-        settings, crons = admin.settings().all, admin.crons()
-    if reason := reason or why_not_released(schedules_that_stay(before), crons):
-        what = f"it runs {cluster.version}, and is not as before: {reason}"
-        raise MismatchError(cluster.name, what, _LOOK)
-    if _recorded(cluster):
-        note_upgraded(cluster.vault, cluster.name)
-    differences = tuple(what_differs(before, settings, crons))
-    for said in differences:
-        get_run_logger().warning("%s: after the upgrade %s", cluster.name, said)
-    return differences
+    return in_turn(lambda: _upgrade(cluster), cluster.name)
 
 
 @step("is there a point of this version")
@@ -142,12 +94,27 @@ def choose_new_point(cluster: ClusterConnection) -> Step:
 
 
 def _decide(cluster: ClusterConnection) -> Upgrade:
-    return choose_upgrade(cluster.observe(), cluster.version, _recorded(cluster))
+    seen, wanted = settle(cluster.observe, cluster.name), cluster.version
+    before = unfinished_upgrade(cluster.vault, cluster.name, cluster.identity, wanted)
+    decided = choose_upgrade(seen, wanted, before)
+    require_image(cluster.settings.registry.image, decided.running, wanted)
+    return decided
 
 
-def _recorded(cluster: ClusterConnection) -> Before | None:
-    before = unfinished_upgrade(cluster.vault, cluster.name, cluster.identity)
-    return before if before and parse_version(before.wanted) == cluster.version else None
+def _upgrade(cluster: ClusterConnection) -> tuple[Step, ...]:
+    decided = _decide(cluster)
+    clear(decided.left, cluster.bootstrapper.destroy, cluster.ssh, cluster.observe)
+    if decided.done:
+        return decided.all_steps
+    members = cluster.observe().members
+    get_run_logger().info("%s: upgrade from %s to %s", cluster.name, decided.running, decided.wanted)
+    cluster.bootstrapper.upgrade(decided.through)
+    wait_until(
+        lambda: why_not_upgraded(cluster.observe(), decided.wanted, members),
+        where=cluster.name,
+        timeout=HEALTHY_WITHIN,
+    )
+    return decided.all_steps
 
 
 def _newest(cluster: ClusterConnection, version: str | None) -> RecoveryPoint | None:
@@ -167,4 +134,3 @@ def _why(newest: RecoveryPoint | None, decided: Upgrade) -> str:
 _BACK_UP = (
     "run `runbook backup` with version {} in the cluster file, then upgrade; or see --max-point-age-hours"
 )
-_LOOK = "look at it in the registry's UI, set it right, then run the upgrade again: it compares once more"

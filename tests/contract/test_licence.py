@@ -45,7 +45,9 @@ def test_without_a_licence_a_push_is_answered_with_402_and_a_pull_is_not(
     commands.break_fault("no-licence")
     try:
         assert plane.http.get("/api/config/license").json() == {}
-        wait_until(lambda: begin_a_push(registry) == REFUSED, seconds=20)  # the nginx before it may still answer
+        wait_until(
+            lambda: begin_a_push(registry) == REFUSED, seconds=20
+        )  # the nginx before it may still answer
         for answer in (
             registry.v2("POST", REPOSITORY, "blobs/uploads/"),
             registry.put_manifest(REPOSITORY, "during", manifest),

@@ -20,7 +20,7 @@ from runbook.domain.commands import (
     StorageChoice,
 )
 from runbook.domain.errors import RefusedError, RunbookError, UnreachableError
-from runbook.domain.health import ClusterSeen, Replica
+from runbook.domain.health import SERVICES, ClusterSeen, Replica
 from runbook.domain.topology import NodeSpec
 from runbook.domain.versions import Version, parse_version
 from runbook.remote.blob_seal import AsStored
@@ -55,29 +55,55 @@ class FakeBootstrapper:
         self.secrets: Mapping[str, SecretStr] = {}  # what an install was told beside its arguments
         self.upgraded: list[str] = []  # replicas that it worked through
         self.cut_short_after: int | None = None  # so many replicas are upgraded, then the run dies
+        self.dies_with: Mapping[str, str] | None = None  # services of the replica at which an install dies
 
     @property
     def image(self) -> str:
         return self._cluster.bootstrapper_image
 
     def upgrade(self, existing_replica_id: str) -> None:
+        self._take_turn()
         self.upgraded.append(existing_replica_id)
         wanted, done = str(self._cluster.version), 0
         for number, replica in enumerate(self._cluster.replicas):
             if replica.version == wanted and replica.healthy:
                 continue
             if done == self.cut_short_after:
-                self._cluster.replicas[number] = replace(replica, why_not_healthy="not running: api")
-                raise ConnectionAbortedError("the run was killed")
-            self._cluster.replicas[number] = replace(replica, version=wanted, why_not_healthy=None)
+                services = {**replica.services, "api": "exited"}
+                self._cluster.replicas[number] = replace(
+                    replica, services=services, why_not_healthy="not running: api"
+                )
+                self._die(replica.node)
+            self._cluster.replicas[number] = replace(
+                replica, version=wanted, services=dict.fromkeys(SERVICES, "running"), why_not_healthy=None
+            )
             done += 1
 
     def images(self) -> tuple[str, ...]:
         return self.listed or (self.image, self.image.replace("/dtr:", "/dtr-api:"))
 
     def install(self, spec: InstallSpec, secrets: Mapping[str, SecretStr]) -> InstallResult:
+        self._take_turn()
         self.storage, self.secrets = spec.storage, secrets
-        return InstallResult(self._cluster.add(spec.node).replica_id, ())
+        assert spec.replica_id
+        made = replace(self._cluster.add(spec.node), replica_id=spec.replica_id)
+        if self.dies_with is not None:
+            volumes = (f"dtr-rethink-{spec.replica_id}",)
+            made = replace(made, services=self.dies_with, volumes=volumes, why_not_healthy="half made")
+        self._cluster.replicas[-1] = made
+        self._cluster.silent = not made.healthy
+        if self.dies_with is not None:
+            self._die(spec.node)
+        return InstallResult(spec.replica_id, ())
+
+    def _die(self, node: str) -> None:
+        """End with the run, the container of the second phase left behind."""
+        self._cluster.ssh(node).phase2.write_text("exited")
+        raise ConnectionAbortedError("the run was killed")
+
+    def _take_turn(self) -> None:
+        if self._cluster.seen.bootstrappers:
+            raise RefusedError("dtr-phase2", "its name is taken", "remove it")
 
     def join(self, spec: JoinSpec) -> JoinResult:
         assert spec.existing_replica_id in self._cluster.seen.members
@@ -174,6 +200,7 @@ class FakeCluster:
     not_observed: RunbookError | None = None  # why nobody sees the replicas
     no_access: RunbookError | None = None  # why there is no client of the control plane
     server: RegistryServer | None = None  # what answers as the registry
+    silent: bool = False  # no replica names the members
 
     def __post_init__(self) -> None:
         self.settings = RegistryCluster.from_file(EXAMPLE).settings
@@ -208,11 +235,14 @@ class FakeCluster:
 
     @property
     def seen(self) -> ClusterSeen:
-        members = self.counted or tuple(r.replica_id for r in self.replicas)
+        members = () if self.silent else self.counted or tuple(r.replica_id for r in self.replicas)
         hidden = {r.replica_id: r.node for r in self.replicas if r.node in self.without_ssh}
         there = tuple(r for r in self.replicas if r.replica_id not in hidden)
         answering = tuple(r.replica_id for r in self.replicas if r.replica_id in hidden and r.healthy)
-        return ClusterSeen(there, (*self.unreachable, *self.without_ssh), members, hidden, answering)
+        nodes = self.folder.parent / f"{self.folder.name}-nodes"
+        phases = {file.parent.name: file.read_text() for file in nodes.glob("*/dtr-phase2")}
+        silent = (*self.unreachable, *self.without_ssh)
+        return ClusterSeen(there, silent, members, hidden, answering, phases)
 
     def control_plane_backup(self, _image: str) -> FakeControlPlaneBackup:
         return self.accounts

@@ -19,6 +19,7 @@ case "$1 $2" in
   "volume create") mkdir -p "$NODE/volumes/$3"; echo "$3" ;;
   "volume inspect") case "$4" in *.Name*) printf '%s ' "$5" ;; esac; ls -d "$NODE/volumes/$5" ;;
   "volume ls") ls "$NODE/volumes" | case "$*" in *name=^*) grep -e "${5#name=}" || : ;; *) cat ;; esac ;;
+  "rm dtr-phase2") rm "$NODE/dtr-phase2" ;;
   "stop --time") shift 3; for name; do test -e "$NODE/running/$name"; rm "$NODE/running/$name"; done ;;
   "image inspect") grep -q "^$5 " "$NODE/images" && sed -n "s|^$5 ||p" "$NODE/images" | tail -n 1 ;;
   "info --format") case "$3" in *ServerVersion*) printf '%s\n' 20.10.24 "${NODE##*/}" / 127.0.0.1; exit ;; esac
@@ -68,6 +69,11 @@ class LocalNode:
         for volume in replica.volumes:
             self.volume(volume).mkdir()
             (self.volume(volume) / "data").write_text(f"of {volume}")
+
+    @property
+    def phase2(self) -> Path:
+        """The state of the bootstrapper's second phase; absent where there is none."""
+        return self.folder / "dtr-phase2"
 
     def volume(self, name: str) -> Path:
         """Return the folder that a volume is."""

@@ -9,7 +9,8 @@ from typing import Any
 from runbook.domain.errors import RefusedError
 from runbook.domain.formats import refuse_newer_record
 from runbook.domain.health import ClusterSeen, Replica, why_not_healthy_cluster
-from runbook.domain.holds import Crons, shown_otherwise
+from runbook.domain.holds import Crons, shown_otherwise, why_not_released
+from runbook.domain.leftovers import Leftover, ended_phases
 from runbook.domain.plans import Action, Step
 from runbook.domain.recovery import Canary, RecoveryPoint, why_not_restorable, why_too_old
 from runbook.domain.versions import (
@@ -60,35 +61,82 @@ class Upgrade:
     running: Version
     wanted: Version
     steps: tuple[Step, ...]
-    through: str  # the replica that the bootstrapper works through
-    resumed: bool  # some of it was done by a run that was cut short
+    through: str  # the member that the bootstrapper works through
+    resumed: bool  # a member runs the wanted version already, and another does not
+    well: bool  # every member is healthy, every node answers
+    left: tuple[Leftover, ...] = ()  # ended second phases: they bar every further run
 
     @property
     def done(self) -> bool:
-        """True when every replica runs the wanted version."""
+        """True when every member runs the wanted version."""
         return all(step.action is Action.KEEP for step in self.steps)
+
+    @property
+    def begun(self) -> bool:
+        """True when something of it has happened, or may have: what was true before can only be recalled."""
+        return self.done or self.resumed or not self.well
+
+    @property
+    def all_steps(self) -> tuple[Step, ...]:
+        """Everything, for a plan: what bars the bootstrapper goes first."""
+        return (*(found.step for found in self.left), *self.steps)
+
+
+@dataclass(frozen=True)
+class Kept:
+    """How the registry differs from what it was before: `lost` fails the run unless a person accepts it."""
+
+    lost: tuple[str, ...]
+    otherwise: tuple[str, ...]  # what a person should look at
 
 
 def choose_upgrade(seen: ClusterSeen, wanted: Version, before: Before | None = None) -> Upgrade:
-    """Return what brings every replica to `wanted`; RefusedError says why it may not, and the way that is open.
+    """Return what brings every member to `wanted`; RefusedError says why it may not, and the way that is open.
 
     A cluster of two versions is taken for an interrupted upgrade if the newer one is wanted; so is one that has
-    an upgrade on record. Only then one replica may be down.
+    an upgrade on record. Only then one replica may be down. What is no member decides nothing.
     """
-    there = _versions(seen, before)
+    members = _members(seen, before)
+    there = _versions(seen, members, before)
     older = sorted(there - {wanted})
     if len(older) > 1:
         raise RefusedError(
-            WHERE, _mixed(seen), f"finish the upgrade to {older[-1]} first: `--to {older[-1]}`"
+            WHERE, _mixed(members), f"finish the upgrade to {older[-1]} first: `--to {older[-1]}`"
         )
     running = older[0] if older else wanted
     require_pair(running, wanted)
-    resumed = before is not None and before.wanted == str(wanted) or len(there) > 1
-    if reason := _why_not_well(seen, resumed=resumed):
+    on_record = before is not None and before.wanted == str(wanted)
+    if reason := _why_not_well(seen, interrupted=on_record or len(there) > 1):
         raise RefusedError(WHERE, f"the cluster is not healthy: {reason}", _HEAL)
-    steps = tuple(_step(replica, wanted, alone=len(seen.replicas) == 1) for replica in seen.replicas)
-    through = (seen.healthy or seen.replicas)[0].replica_id
-    return Upgrade(running, wanted, steps, through, resumed)
+    steps = tuple(_step(replica, wanted, alone=len(members) == 1) for replica in members)
+    others = tuple(_no_member(replica) for replica in seen.replicas if replica not in members)
+    return Upgrade(
+        running,
+        wanted,
+        (*steps, *others),
+        through=(seen.living or members)[0].replica_id,
+        resumed=bool(older) and wanted in there,
+        well=_why_not_well(seen, interrupted=False) is None,
+        left=ended_phases(seen),
+    )
+
+
+def require_image(image: str, running: Version, wanted: Version) -> None:
+    """Return if `image` can be the one of `wanted`; RefusedError where the vendor calls that otherwise.
+
+    A site's own copy may be called as it likes.
+    """
+    vendors = image.removeprefix("docker.io/") == image_repository(running)
+    if not vendors or image_repository(running) == image_repository(wanted):
+        return
+    what = (
+        f"{image} is the vendor's name up to {running}; {wanted} is published as {image_repository(wanted)}"
+    )
+    next_step = (
+        f"set registry.image to it (from 2.10 on with the host of the vendor's own registry) or to your copy, "
+        f"and registry.version to {wanted}; then leave `--to` out"
+    )
+    raise RefusedError("registry.image", what, next_step)
 
 
 def require_pair(running: Version, wanted: Version) -> None:
@@ -137,6 +185,13 @@ def schedules_that_stay(before: Before) -> Crons:
     return {action: cron for action, cron in before.crons.items() if action not in gone}
 
 
+def compare(before: Before, seen: ClusterSeen, settings: Mapping[str, Any], crons: Crons) -> Kept:
+    """Return how members, schedules and settings differ from what they were."""
+    gone = tuple(f"{m} is no member any more" for m in before.members if m not in seen.members)
+    schedules = why_not_released(schedules_that_stay(before), crons)
+    return Kept((*gone, *([schedules] if schedules else ())), tuple(what_differs(before, settings, crons)))
+
+
 def why_not_upgraded(seen: ClusterSeen, wanted: Version, members: tuple[str, ...]) -> str | None:
     """Say which replica is not there, not healthy or not of the version yet; None when all are."""
     if reason := why_not_healthy_cluster(seen, members):
@@ -161,15 +216,23 @@ def image_for(image: str, current: Version, version: Version) -> str:
     return f"{image_repository(version) if vendors else image}:{version}"
 
 
-def _versions(seen: ClusterSeen, before: Before | None) -> set[Version]:
+def _members(seen: ClusterSeen, before: Before | None) -> tuple[Replica, ...]:
+    """Return the replicas that count: those that the registry names, or named before the upgrade took it away."""
+    named = seen.configured or (before.members if before else ()) or seen.members
+    return tuple(r for r in seen.replicas if r.replica_id in named) if named else seen.replicas
+
+
+def _versions(seen: ClusterSeen, members: tuple[Replica, ...], before: Before | None) -> set[Version]:
     """Return the versions that run; where an upgrade has just taken the only replica away, what ran before it."""
     if not seen.replicas:
         raise RefusedError(WHERE, "there is no replica", "run `runbook install`")
-    for replica in seen.replicas:
+    if not members:
+        raise RefusedError(WHERE, f"no member is on a node that answers: {seen.summary()}", _HEAL)
+    for replica in members:
         if replica.services and replica.version is None:
             what = f"replica {replica.replica_id} does not tell its version"
             raise RefusedError(replica.node, what, "see the label com.docker.dtr.version of its containers")
-    told = {parse_version(r.version) for r in seen.replicas if r.version}
+    told = {parse_version(r.version) for r in members if r.version}
     if told:
         return told
     if before:
@@ -179,18 +242,23 @@ def _versions(seen: ClusterSeen, before: Before | None) -> set[Version]:
     )
 
 
-def _mixed(seen: ClusterSeen) -> str:
-    runs = ", ".join(f"{r.replica_id} on {r.node} runs {r.version or 'nothing'}" for r in seen.replicas)
+def _mixed(members: tuple[Replica, ...]) -> str:
+    runs = ", ".join(f"{r.replica_id} on {r.node} runs {r.version or 'nothing'}" for r in members)
     return f"the replicas are of more versions than an upgrade leaves: {runs}"
 
 
-def _why_not_well(seen: ClusterSeen, *, resumed: bool) -> str | None:
+def _why_not_well(seen: ClusterSeen, *, interrupted: bool) -> str | None:
     """One replica may be down where an upgrade was cut short: it is the one that was being replaced."""
     down = [member for member in seen.members if member not in {r.replica_id for r in seen.healthy}]
     unreachable = f"{', '.join(seen.unreachable)} did not answer" if seen.unreachable else None
-    if resumed and len(down) <= 1:
+    if interrupted and len(down) <= 1:
         return unreachable
     return why_not_healthy_cluster(seen) or unreachable
+
+
+def _no_member(replica: Replica) -> Step:
+    why = "the registry does not count it: it is left as it is; `runbook repair` clears it"
+    return Step(Action.KEEP, replica.node, f"replica {replica.replica_id}", why)
 
 
 def _step(replica: Replica, wanted: Version, *, alone: bool) -> Step:

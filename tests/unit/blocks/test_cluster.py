@@ -249,6 +249,9 @@ def test_the_same_cluster_in_another_version_and_what_is_none_is_refused() -> No
     assert settings.registry.version == "2.9.29"
     with pytest.raises(InvalidConfigError, match=r"'latest' is not a version like 2\.10\.4"):
         in_version(settings, "latest")
+    settings.registry.external_url = "no address"
+    with pytest.raises(InvalidConfigError, match=r"with version 2\.10\.4: external_url: "):
+        in_version(settings, "2.10.4")
 
 
 def test_the_way_back_may_be_a_day_old_unless_the_cluster_file_says_otherwise(tmp_path: Path) -> None:

@@ -14,7 +14,9 @@ from runbook.domain.recovery import Canary, RecoveryPoint
 from runbook.domain.upgrade import (
     Before,
     choose_upgrade,
+    compare,
     image_for,
+    require_image,
     require_pair,
     schedules_that_stay,
     what_differs,
@@ -237,3 +239,53 @@ def test_the_record_survives_json_and_one_of_a_later_version_is_refused() -> Non
 )
 def test_the_image_that_an_older_point_needs(image: str, current: str, version: str, needed: str) -> None:
     assert image_for(image, parse_version(current), parse_version(version)) == needed
+
+
+def test_a_ghost_that_is_no_member_decides_nothing() -> None:
+    members = tuple(replace(alive(n), version=OLD) for n in (2, 3, 4))
+    newer = ClusterSeen((replace(alive(1), version=NEW), *members), configured=IDS[1:4])
+    decided = choose_upgrade(newer, parse_version(NEW))
+    assert (decided.resumed, decided.done, decided.through) == (False, False, IDS[1])
+    assert [step.action for step in decided.steps] == [*[Action.UPGRADE] * 3, Action.KEEP]
+    done = tuple(replace(member, version=NEW) for member in members)
+    older = ClusterSeen((replace(dead(1), version=OLD), *done), configured=IDS[1:4])
+    after = choose_upgrade(older, parse_version(NEW))
+    assert (after.resumed, after.done, str(after.running)) == (False, True, NEW)
+    assert "the registry does not count it" in after.steps[-1].reason
+
+
+def test_an_upgrade_is_resumed_only_once_a_member_runs_the_wanted_version() -> None:
+    on_record = choose_upgrade(replicas(OLD, OLD, OLD), parse_version(NEW), BEFORE)
+    assert (on_record.resumed, on_record.begun) == (False, False)
+    assert choose_upgrade(replicas(NEW, OLD, OLD), parse_version(NEW), BEFORE).resumed
+    down = cluster(alive(1), dead(2), alive(3), configured=3)
+    cut = choose_upgrade(down, parse_version(NEW), BEFORE)
+    assert (cut.resumed, cut.begun) == (False, True)
+
+
+def test_members_and_schedules_that_are_lost_are_told_by_name() -> None:
+    kept = compare(replace(BEFORE, crons=GC), replicas(NEW, NEW), {}, {})
+    assert kept.lost == (f"{IDS[2]} is no member any more", "onlinegc is never and was 0 0 3 * * 6")
+    assert compare(replace(BEFORE, crons=GC), replicas(NEW, NEW, NEW), {}, GC).lost == ()
+
+
+@pytest.mark.parametrize(
+    ("image", "running", "wanted", "refused"),
+    [
+        ("mirantis/dtr", "2.9.29", "2.10.4", "published as msr/dtr"),
+        ("docker.io/mirantis/dtr", "2.9.29", "2.10.4", "published as msr/dtr"),
+        ("docker/dtr", "2.7.6", "2.8.0", "published as mirantis/dtr"),
+        ("mirantis/dtr", "2.8.0", "2.9.29", None),
+        ("msr/dtr", "2.9.29", "2.10.4", None),
+        ("registry.example.com/mirantis/dtr", "2.9.29", "2.10.4", None),
+        ("lab/dtr", "2.9.29", "2.10.4", None),
+    ],
+)
+def test_the_vendors_old_name_is_refused_for_a_version_that_has_another(
+    image: str, running: str, wanted: str, refused: str | None
+) -> None:
+    if refused is None:
+        require_image(image, parse_version(running), parse_version(wanted))
+        return
+    with pytest.raises(RefusedError, match=rf"(?s)registry\.image: .*{refused}.*set registry\.image"):
+        require_image(image, parse_version(running), parse_version(wanted))

@@ -26,12 +26,14 @@ from tests.fakes.registry_server import RegistryServer, registry_server
 from tests.fakes.runs import DirectRun
 
 OLD, NEW = "2.9.29", "2.10.4"
+OLDER = f"mirantis/dtr:{OLD}"
 STEPS = (
-    "decide the upgrade", "control plane before the registry", "require a way back", f"plan images of {NEW}",
-    "plan load balancer pool", "is there a point of this version", f"images of {NEW}",
+    "decide the upgrade", "control plane before the registry", "require a way back",
+    "plan bootstrapper of older points", f"plan images of {NEW}", "plan load balancer pool",
+    "is there a point of this version", "bootstrapper of older points", f"images of {NEW}",
     "what was true before an upgrade that was cut short", "canary",
     "pull canary", "note what is true before", "upgrade", "load balancer pool", "pull canary",
-    "nothing else has changed", "is there a point of this version",
+    "compare with what was before", "is there a point of this version", "nothing else has changed",
 )  # fmt: skip
 
 
@@ -47,6 +49,8 @@ def cluster(tmp_path: Path, server: RegistryServer, monkeypatch: pytest.MonkeyPa
     cluster = FakeCluster(tmp_path, [alive(1), alive(2), alive(3)], server=server)
     add_point(cluster, timedelta(hours=1), b"layer")
     cluster.version = parse_version(NEW)
+    cluster.settings.registry.image = "msr/dtr"
+    cluster.ssh("mke-manager-1").load(OLDER)
     cluster.bootstrapper.listed = (cluster.bootstrapper_image, f"mirantis/dtr-api:{NEW}")
     for node in cluster.settings.nodes:
         for image in cluster.bootstrapper.images():
@@ -110,7 +114,7 @@ def test_every_replica_is_upgraded_proven_and_backed_up(
     assert len(points_of(cluster)) == 2
     assert records(cluster) == []
     assert tuple(runs[0].steps) == STEPS
-    assert [step.action for step in report.did] == ["keep"] * 5 + ["upgrade"] * 3 + ["configure"]
+    assert [step.action for step in report.did] == ["keep"] * 6 + ["upgrade"] * 3 + ["configure"]
     assert "GET /_ping" not in server.requests
 
 
@@ -266,9 +270,73 @@ def test_a_schedule_that_the_upgrade_lost_fails_the_run_and_stays_on_record(
     with pytest.raises(MismatchError, match="not as before: onlinegc is never and was 0 0 3"):
         upgrade.fn("lab")
     assert records(cluster) == ["lab/upgrades/unfinished"]
+    assert len(points_of(cluster)) == 2, "the new version is backed up all the same"
     server.crons["onlinegc"] = {"schedule": "0 0 3 * * 6"}
     upgrade.fn("lab")
     assert records(cluster) == []
+
+
+def test_a_schedule_that_was_changed_on_purpose_is_accepted_by_name_and_the_run_ends(
+    cluster: FakeCluster, server: RegistryServer
+) -> None:
+    server.crons["onlinegc"] = {"schedule": "0 0 3 * * 6"}
+    loses(cluster, server)
+    with pytest.raises(MismatchError, match="run it with --accept-differences"):
+        upgrade.fn("lab")
+    report = upgrade.fn("lab", accept_differences=True)
+    assert "after the upgrade, accepted: onlinegc is never and was 0 0 3 * * 6" in report.notes
+    assert records(cluster) == []
+    assert {step.action for step in plan_of(upgrade.fn("lab", plan_only=True)).steps} == {"keep"}
+
+
+def test_what_is_on_record_never_replaces_the_way_back_while_no_replica_is_new(
+    cluster: FakeCluster, server: RegistryServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cluster.bootstrapper.cut_short_after = 0
+    with pytest.raises(ConnectionAbortedError):
+        upgrade.fn("lab")
+    cluster.bootstrapper.cut_short_after = None
+    cluster.replicas = [alive(1), alive(2), alive(3)]  # restored to the old version since
+    server.crons["onlinegc"] = {"schedule": "@weekly"}
+    cluster.settings.upgrade.max_point_age_hours = 0.5
+    with pytest.raises(RefusedError, match="there is no way back"):
+        upgrade.fn("lab")
+    assert versions(cluster) == [OLD] * 3
+    cluster.settings.upgrade.max_point_age_hours = 2
+    server.crons["onlinegc"] = {"schedule": "0 0 3 * * 6"}
+    finish(cluster, monkeypatch)  # compared with what was true before this run
+
+
+def test_the_second_phase_of_a_run_that_died_is_planned_away_and_bars_nothing(
+    cluster: FakeCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cluster.ssh("dtr2").phase2.write_text("exited")
+    planned = plan_of(upgrade.fn("lab", plan_only=True)).steps
+    assert ("destroy", "dtr2") in [(step.action, step.where) for step in planned]
+    assert cluster.seen.bootstrappers
+    finish(cluster, monkeypatch)
+    assert cluster.seen.bootstrappers == {}
+
+
+def test_the_older_bootstrapper_is_brought_to_a_manager_where_none_has_it(cluster: FakeCluster) -> None:
+    manager = cluster.ssh("mke-manager-1")
+    manager.folder.joinpath("images").write_text(f"{cluster.bootstrapper_image} sha256:pulled\n")
+    with pytest.raises(RefusedError, match="mke-manager-1"):
+        upgrade.fn("lab")
+    assert (versions(cluster), records(cluster)) == ([OLD] * 3, [])
+    manager.offer(OLDER)
+    planned = [(s.action, s.what) for s in plan_of(upgrade.fn("lab", plan_only=True)).steps]
+    assert ("load images", f"{OLDER}, the older bootstrapper") in planned
+    assert OLDER not in manager.images
+    upgrade.fn("lab")
+    assert OLDER in manager.images
+
+
+def test_the_vendors_old_image_name_is_refused_before_anything_is_pulled(cluster: FakeCluster) -> None:
+    cluster.settings.registry.image = "mirantis/dtr"
+    with pytest.raises(RefusedError, match="registry.image: mirantis/dtr is the vendor's name"):
+        upgrade.fn("lab")
+    assert (versions(cluster), records(cluster)) == ([OLD] * 3, [])
 
 
 def test_a_setting_that_is_otherwise_is_in_the_report_by_its_name(
@@ -318,9 +386,12 @@ def test_the_command_passes_everything_on_and_prints_the_plan(monkeypatch: pytes
         NEW,
         "--max-point-age-hours",
         "48",
+        "--accept-differences",
         "--plan",
         "--json",
     ]
     result = CliRunner().invoke(cli.app, arguments)
-    assert asked == [("a.yaml", {"to": NEW, "max_point_age_hours": 48.0, "plan_only": True})]
+    assert asked == [
+        ("a.yaml", {"to": NEW, "max_point_age_hours": 48.0, "accept_differences": True, "plan_only": True})
+    ]
     assert json.loads(result.stdout) == {"flow": "upgrade", "cluster": "prod", "steps": []}

@@ -1,30 +1,17 @@
-from pathlib import Path
-
 import pytest
-from prefect import Task
 
-from blocks.registry_tls import RegistryTlsSettings
-from runbook.domain.commands import ReplicaPorts
 from runbook.domain.errors import RefusedError
 from runbook.domain.findings import Level, from_error
 from runbook.domain.plans import Action
 from tasks.replicas import (
     check_replicas,
     choose_joins,
-    ensure_first_replica,
     ensure_replica_on,
     observe_cluster,
-    plan_first_replica,
     verify_replicas,
 )
 from tests.fakes.cluster_connection import FakeCluster
 from tests.fakes.clusters import alive, dead
-
-
-def test_a_first_replica_is_installed_once_and_kept_by_the_second_run(cluster: FakeCluster) -> None:
-    actions = [ensure_first_replica.fn(cluster).action for _ in range(2)]
-    assert actions == [Action.INSTALL, Action.KEEP]
-    assert [r.node for r in cluster.replicas] == ["dtr1"]
 
 
 def test_a_replica_joins_once_and_is_kept_by_the_second_run(cluster: FakeCluster) -> None:
@@ -68,35 +55,7 @@ def test_what_keeps_the_replicas_from_being_checked_is_a_finding(cluster: FakeCl
     assert (registry.level, registry.where) == (Level.WARNING, "registry")
 
 
-@pytest.mark.parametrize("task", [observe_cluster, ensure_first_replica])
-def test_what_is_decided_on_the_replicas_fails_where_they_cannot_be_observed(
-    cluster: FakeCluster, task: Task[[FakeCluster], object]
-) -> None:
+def test_what_is_decided_on_the_replicas_fails_where_they_cannot_be_observed(cluster: FakeCluster) -> None:
     cluster.not_observed = RefusedError("dtr4", "its host key changed", "compare it")
     with pytest.raises(RefusedError, match="its host key changed"):
-        task.fn(cluster)
-    assert cluster.replicas == []
-
-
-def test_a_taken_port_is_refused_before_the_bootstrapper_runs(cluster: FakeCluster) -> None:
-    cluster.ssh("dtr1").listen(443, "web")
-    for task in (plan_first_replica, ensure_first_replica):
-        with pytest.raises(
-            RefusedError, match="no replica can be put there: port 443 is taken by container web"
-        ):
-            task.fn(cluster)
-    assert cluster.replicas == []
-    cluster.ports = ReplicaPorts(https=4443)
-    assert ensure_first_replica.fn(cluster).action is Action.INSTALL
-
-
-def test_the_key_of_an_own_certificate_is_told_beside_the_arguments(
-    cluster: FakeCluster, tmp_path: Path
-) -> None:
-    for name in ("cert", "key"):
-        (tmp_path / name).write_text(name)
-    cluster.settings.registry.tls = RegistryTlsSettings(
-        cert_file=str(tmp_path / "cert"), key=f"file:{tmp_path}/key"
-    )
-    ensure_first_replica.fn(cluster)
-    assert cluster.bootstrapper.secrets["DTR_KEY"].get_secret_value() == "key"
+        observe_cluster.fn(cluster)
