@@ -6,6 +6,7 @@ from flows.preflight import Checked, preflight
 from flows.run import Run
 from runbook.domain.plans import Plan
 from runbook.domain.report import Report
+from tasks.image_archive import check_image_archive
 from tasks.images import ensure_canary, plan_canary, verify_canary
 from tasks.load_balancer import ensure_pool, plan_pool
 from tasks.node_images import ensure_images, plan_images
@@ -22,8 +23,8 @@ def install(cluster: str, plan_only: bool = False) -> Report:
     """
     with Run("install", cluster) as run:
         if plan_only:
-            return _plan(run, preflight(run, ports=True, also=[check_registry_tls]))
-        checked = preflight(run, ports=True, also=[check_registry_tls, try_storage])
+            return _plan(run, preflight(run, ports=True, also=[check_registry_tls, check_image_archive]))
+        checked = preflight(run, ports=True, also=[check_registry_tls, check_image_archive, try_storage])
         with run.lock():
             images = run.step(ensure_images, str(run.cluster.version), after=checked)
             run.report.did += images.result()

@@ -35,7 +35,7 @@ def cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[MemberC
 @pytest.fixture
 def finds(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     def put(*findings: Finding) -> None:
-        def look(run: Any) -> list[Any]:
+        def look(run: Any, also: Any) -> list[Any]:
             run.report.findings = findings
             return []
 
