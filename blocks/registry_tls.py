@@ -22,14 +22,15 @@ class RegistryTlsSettings(BaseModel):
 
     def certificate_pem(self) -> str:
         """Return the certificate with its chain."""
-        return _read("registry.tls.cert_file", self.cert_file)
+        return read_pem("registry.tls.cert_file", self.cert_file)
 
     def ca_pem(self) -> str | None:
         """Return the CA's PEM text, None for a public one."""
-        return _read("registry.tls.ca_file", self.ca_file) if self.ca_file else None
+        return read_pem("registry.tls.ca_file", self.ca_file) if self.ca_file else None
 
 
-def _read(where: str, path: str) -> str:
+def read_pem(where: str, path: str) -> str:
+    """Return the text of a PEM file that the cluster file names as `where`."""
     try:
         return Path(path).read_text(encoding="utf-8")
     except OSError as exc:

@@ -18,7 +18,7 @@ from flows.cli_access import access_command
 from flows.cli_check import check_command
 from flows.cli_escrow import escrow_probe_command
 from flows.cli_points import points
-from flows.cli_report import show
+from flows.cli_report import show, show_refused
 from flows.cli_server import server_or_none
 from flows.cli_upgrade import upgrade_command
 from flows.install import install
@@ -129,6 +129,7 @@ def run() -> None:
         with server_or_none():
             app()
     except RunbookError as error:
+        show_refused(error.findings)
         typer.secho(str(error), fg="red", err=True)
         raise SystemExit(error.exit_status) from error
     except Exception as error:  # the last place where a bug can be told from an operator's problem

@@ -8,6 +8,7 @@ from runbook.domain.findings import without_repeats
 from runbook.domain.plans import Plan
 from runbook.domain.report import Report
 from tasks.first_replica import ensure_first_replica, plan_first_replica
+from tasks.image_archive import check_image_archive
 from tasks.images import ensure_canary, plan_canary, verify_canary
 from tasks.load_balancer import ensure_pool, plan_pool
 from tasks.node_images import ensure_images, plan_images
@@ -22,7 +23,7 @@ def install(cluster: str, plan_only: bool = False) -> Report:
     A second run changes nothing. `plan_only` shows what would be done and touches nothing.
     """
     with Run("install", cluster) as run:
-        checked = preflight(run, ports=True, also=[check_registry_tls])
+        checked = preflight(run, ports=True, also=[check_registry_tls, check_image_archive])
         if plan_only:
             return _plan(run, checked)
         with run.lock():

@@ -6,8 +6,9 @@ from runbook.domain.errors import RunbookError
 
 
 def without_traceback(record: logging.LogRecord) -> bool:
-    """Keep every record; one that tells of a RunbookError loses its traceback, a bug keeps its own."""
-    if record.exc_info and isinstance(record.exc_info[1], RunbookError):
+    """Keep every record; one that tells of a RunbookError does it in its words, a bug keeps its traceback."""
+    if record.exc_info and isinstance(error := record.exc_info[1], RunbookError):
+        record.msg, record.args = record.getMessage().replace(repr(error), str(error)), ()
         record.exc_info = None
     return True
 

@@ -112,4 +112,5 @@ def _judge_ports(tries: Futures) -> tuple[Finding, ...]:
 def judge(_cluster: ClusterConnection, findings: Sequence[Finding]) -> None:
     """Raise one error that names every blocking finding; return when nothing blocks."""
     if error := error_for(findings):
+        error.findings = tuple(findings)
         raise error

@@ -6,6 +6,7 @@ from flows.changing import change
 from flows.fitness import preflight_around
 from flows.run import Run
 from runbook.domain.report import Report
+from tasks.image_archive import check_image_archive
 from tasks.removal import choose_repair
 
 
@@ -17,5 +18,5 @@ def repair(cluster: str, plan_only: bool = False) -> Report:
     what would be done and touches nothing.
     """
     with Run("repair", cluster) as run:
-        checked, unfit = preflight_around(run)
+        checked, unfit = preflight_around(run, also=[check_image_archive])
         return change(run, choose_repair, unfit, checked=checked, plan_only=plan_only)

@@ -7,6 +7,7 @@ from flows.fitness import preflight_around
 from flows.run import Run
 from runbook.domain.errors import InvalidConfigError
 from runbook.domain.report import Report
+from tasks.image_archive import check_image_archive
 from tasks.removal import choose_replace
 
 
@@ -20,5 +21,5 @@ def replace(cluster: str, node: str, by: str, plan_only: bool = False) -> Report
     if node == by:
         raise InvalidConfigError("replace", f"{node} cannot replace itself", "name another registry node")
     with Run("replace", cluster) as run:
-        checked, unfit = preflight_around(run)
+        checked, unfit = preflight_around(run, also=[check_image_archive])
         return change(run, choose_replace, node, by, unfit, checked=checked, plan_only=plan_only)

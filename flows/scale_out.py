@@ -7,6 +7,7 @@ from flows.preflight import preflight
 from flows.run import Run
 from runbook.domain.plans import Plan
 from runbook.domain.report import Report
+from tasks.image_archive import check_image_archive
 from tasks.replicas import choose_joins
 
 
@@ -18,7 +19,7 @@ def scale_out(cluster: str, replicas: int | None = None, plan_only: bool = False
     """
     with Run("scale-out", cluster) as run:
         wanted = replicas if replicas is not None else run.cluster.settings.replicas
-        checked = preflight(run, ports=True)
+        checked = preflight(run, ports=True, also=[check_image_archive])
         if plan_only:
             planned = run.step(choose_joins, wanted, after=checked)
             steps = plan_changes(run, planned.result(), after=[planned])

@@ -9,6 +9,7 @@ from flows.run import After, Run
 from runbook.domain.plans import Action, Plan, Step
 from runbook.domain.report import Report
 from runbook.domain.upgrade import Before, Upgrade, image_for
+from tasks.image_archive import check_image_archive
 from tasks.images import ensure_canary, verify_canary
 from tasks.load_balancer import ensure_pool, plan_pool
 from tasks.node_images import ensure_images, ensure_older_bootstrapper, plan_images, plan_older_bootstrapper
@@ -36,7 +37,7 @@ def upgrade(
     schedules are not as before; they are in the report. `plan_only` shows what would be done and touches nothing.
     """
     with Run("upgrade", cluster, version=to) as run:
-        checked = preflight(run)
+        checked = preflight(run, also=[check_image_archive])
         decided = run.step(decide_upgrade, after=checked)
         run.report.plan = _plan(run, decided, max_point_age_hours)
         _note(run, decided.result(), to)

@@ -1,12 +1,16 @@
 """What `check` says about the replicas together."""
 
-from runbook.domain.errors import NotReadyError
+from runbook.domain.errors import NotReadyError, UnreachableError
 from runbook.domain.findings import Finding, Level, ok
-from runbook.domain.health import ClusterSeen, Replica
+from runbook.domain.health import ClusterSeen, Replica, does_not_answer
 
 
 def judge_cluster(seen: ClusterSeen, wanted: int, version: str) -> tuple[Finding, ...]:
     """Return the findings about quorum, each unhealthy replica, versions and the number of replicas."""
+    if not seen.replicas and seen.unreachable:
+        what = f"not judged: {does_not_answer(seen.unreachable)}"
+        next_step = "start these nodes; `runbook restore --plan` names the remedy"
+        return (Finding(Level.WARNING, "registry", what, next_step, UnreachableError),)
     if not seen.replicas:
         return (Finding(Level.WARNING, "registry", "no replica is there", "run `runbook install`"),)
     found = [_judge_quorum(seen), _judge_count(seen, wanted)]

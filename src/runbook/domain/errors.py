@@ -15,6 +15,10 @@ line, ``Next: what to do``. The three texts are positional arguments, so errors 
 """
 
 from enum import IntEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from runbook.domain.findings import Finding
 
 
 class ExitStatus(IntEnum):
@@ -34,6 +38,7 @@ class RunbookError(Exception):
     """An error that says where it happened, what happened and what to do next."""
 
     exit_status = ExitStatus.BUG
+    findings: "tuple[Finding, ...]" = ()  # all that was found where a preflight refused
 
     def __init__(self, where: str, what: str, next_step: str) -> None:
         """Keep the three texts as positional arguments."""

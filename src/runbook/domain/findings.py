@@ -50,6 +50,15 @@ def without_repeats(findings: Iterable[Finding]) -> tuple[Finding, ...]:
     return tuple(dict.fromkeys(findings))
 
 
+def grouped(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    """Return one finding for each fault, with every place where it is; what blocks comes first."""
+    places: dict[Finding, list[str]] = {}
+    for found in findings:
+        places.setdefault(replace(found, where=""), []).append(found.where)
+    merged = [replace(fault, where=", ".join(dict.fromkeys(where))) for fault, where in places.items()]
+    return tuple(sorted(merged, key=lambda found: found.level is not Level.BLOCKS))
+
+
 def not_judged(where: str, error: RunbookError) -> tuple[Finding, ...]:
     """Return the error, and beside it that `where` could not be judged, so that its row is not just missing."""
     what = f"not judged, for {error.where} stands in the way"

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from runbook.domain.changes import Changes, Joining, kept
 from runbook.domain.errors import RefusedError
-from runbook.domain.health import ClusterSeen, why_not_healthy_cluster
+from runbook.domain.health import ClusterSeen, does_not_answer, why_not_healthy_cluster
 from runbook.domain.leftovers import left_on, why_not_destroy
 from runbook.domain.plans import Action, Step
 from runbook.domain.topology import NodeSpec, why_not_count
@@ -14,8 +14,8 @@ from runbook.domain.topology import NodeSpec, why_not_count
 def choose_first_replica(seen: ClusterSeen, nodes: Sequence[NodeSpec], version: str) -> Step:
     """Return the step that gives the cluster its first replica.
 
-    Keeps what is healthy. Refuses where something is left that an install would reuse or hide:
-    the bootstrapper takes existing volumes as they are.
+    Keeps what is healthy. Refuses where something is left that an install would reuse or hide (the bootstrapper
+    takes existing volumes as they are), and where a silent node may hold the registry.
     """
     if seen.healthy:
         first = seen.healthy[0]
@@ -27,10 +27,11 @@ def choose_first_replica(seen: ClusterSeen, nodes: Sequence[NodeSpec], version: 
             f"replica {left.replica_id} is there and not healthy: {left.why_not_healthy}",
             "look at it with `runbook check`; `runbook restore` if the registry is lost",
         )
-    target = next((node for node in nodes if node.name not in seen.unreachable), None)
-    if target is None:
-        raise RefusedError("install", "no registry node answers", "start one, then run again")
-    return Step(Action.INSTALL, target.name, f"the first replica of {version}", "there is no replica yet")
+    if silent := [node.name for node in nodes if node.name in seen.unreachable]:
+        what = f"{does_not_answer(silent)}, and the registry may be there"
+        next_step = "start these nodes, or take what is gone for good out of the cluster file, then run again"
+        raise RefusedError("install", what, next_step)
+    return Step(Action.INSTALL, nodes[0].name, f"the first replica of {version}", "there is no replica yet")
 
 
 def plan_joins(seen: ClusterSeen, nodes: Sequence[NodeSpec], wanted: int, images_on: str = "") -> Changes:

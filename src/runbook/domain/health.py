@@ -1,6 +1,6 @@
 """What was seen of the registry, and what that means."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from runbook.domain.topology import quorum
@@ -104,6 +104,11 @@ class ClusterSeen:
         counted = f"{len(self.members)} replicas, {len(self.members) - len(self.dead)} healthy"
         text = counted if self.replicas else "no replica"
         return f"{text}, unreachable: {', '.join(self.unreachable)}" if self.unreachable else text
+
+
+def does_not_answer(nodes: Collection[str]) -> str:
+    """Say which nodes are silent."""
+    return f"{', '.join(nodes)} {'does' if len(nodes) == 1 else 'do'} not answer"
 
 
 def why_even(count: int) -> str | None:

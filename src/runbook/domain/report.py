@@ -50,12 +50,17 @@ class Report:
             _bullets("What to know", self.notes),
             _table("What was done", ("where", "did", "what", "why"), [_cells(step) for step in self.did]),
             f"## Plan\n\n{self.plan.to_markdown()}" if self.plan else "",
-            _table("What was found", ("where", "level", "what", "next"), [_found(f) for f in self.findings]),
+            findings_table(self.findings),
             _table(
                 "How long it took", ("step", "seconds"), [(p.name, f"{p.seconds:.1f}") for p in self.phases]
             ),
         ]
         return "\n\n".join(section for section in sections if section) + "\n"
+
+
+def findings_table(findings: Sequence[Finding]) -> str:
+    """Return the findings as a section, empty without one."""
+    return _table("What was found", ("where", "level", "what", "next"), [_found(f) for f in findings])
 
 
 def _cells(step: Step) -> tuple[str, ...]:

@@ -16,8 +16,10 @@ _PUBLIC = (serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicK
 
 def read_certificate(certificate_pem: str, key_pem: str, ca_pem: str | None) -> CertificateSeen:
     """Return what the certificate is. Raises InvalidConfigError where one of the texts cannot be read."""
-    leaf, *chain = _certificates("cert_file", certificate_pem)
-    authorities = _certificates("ca_file", ca_pem) if ca_pem else _of_this_machine([leaf, *chain])
+    leaf, *chain = read_certificates(f"{WHERE}.cert_file", certificate_pem)
+    authorities = (
+        read_certificates(f"{WHERE}.ca_file", ca_pem) if ca_pem else _of_this_machine([leaf, *chain])
+    )
     return CertificateSeen(
         names=_names(leaf),
         not_before=leaf.not_valid_before_utc,
@@ -30,12 +32,13 @@ def read_certificate(certificate_pem: str, key_pem: str, ca_pem: str | None) -> 
     )
 
 
-def _certificates(name: str, pem: str) -> list[Certificate]:
+def read_certificates(where: str, pem: str) -> list[Certificate]:
+    """Return the certificates of a PEM text; InvalidConfigError, at `where`, when none can be read."""
     try:
         return x509.load_pem_x509_certificates(pem.encode())
     except ValueError as exc:
         what = "it holds no certificate that can be read"
-        raise InvalidConfigError(f"{WHERE}.{name}", what, "write the certificate there, PEM") from exc
+        raise InvalidConfigError(where, what, "write the certificate there, PEM") from exc
 
 
 def _public_key_of(key_pem: str) -> bytes:

@@ -19,6 +19,18 @@ def test_no_registry_yet_is_a_warning() -> None:
     assert found(cluster()) == [(Level.WARNING, "registry", "no replica is there")]
 
 
+def test_a_registry_on_silent_nodes_is_not_called_missing() -> None:
+    (silent,) = judge_cluster(cluster(unreachable=("msr-1", "msr-2")), 3, "2.9.29")
+    assert (silent.level, silent.what) == (Level.WARNING, "not judged: msr-1, msr-2 do not answer")
+    assert silent.next_step == "start these nodes; `runbook restore --plan` names the remedy"
+
+
+def test_one_silent_node_may_hold_the_only_replica() -> None:
+    assert found(cluster(unreachable=("dtr1",))) == [
+        (Level.WARNING, "registry", "not judged: dtr1 does not answer")
+    ]
+
+
 def test_a_dead_minority_is_a_warning_with_its_node_and_reason() -> None:
     seen = cluster(alive(1), alive(2), dead(3), configured=3)
     assert found(seen) == [(Level.WARNING, "dtr3", "replica cccccccccccc: not running: rethinkdb")]

@@ -1,9 +1,12 @@
+from dataclasses import replace
+
 from runbook.domain.errors import ForeignFileError, MismatchError, RefusedError, UnreachableError
 from runbook.domain.findings import (
     Finding,
     Level,
     error_for,
     from_error,
+    grouped,
     lower,
     not_judged,
     ok,
@@ -41,6 +44,12 @@ def test_a_mismatch_is_graver_than_silence() -> None:
 
 def test_two_checks_that_meet_the_same_error_make_one_finding() -> None:
     assert without_repeats([SILENT, WRONG_KEY, SILENT]) == (SILENT, WRONG_KEY)
+
+
+def test_nodes_with_the_same_fault_share_a_row_below_what_blocks() -> None:
+    full = [Finding(Level.BLOCKS, f"dtr{n}", "its disk is full", "free some") for n in (1, 2)]
+    late = Finding(Level.WARNING, "dtr1", "its clock is off", "chrony")
+    assert grouped([late, *full, SILENT]) == (replace(full[0], where="dtr1, dtr2"), SILENT, late)
 
 
 def test_what_could_not_be_judged_has_its_own_row_unless_the_error_is_there() -> None:

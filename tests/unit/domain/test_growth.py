@@ -11,9 +11,20 @@ def test_the_first_replica_goes_to_the_first_registry_node() -> None:
     assert (step.action, step.where) == (Action.INSTALL, "dtr1")
 
 
-def test_the_first_replica_avoids_a_silent_node() -> None:
-    step = choose_first_replica(cluster(unreachable=("dtr1",)), registry_nodes(3), "2.9.29")
-    assert step.where == "dtr2"
+def test_no_install_begins_while_a_silent_node_may_hold_the_registry() -> None:
+    with pytest.raises(RefusedError, match="dtr2 does not answer, and the registry may be there") as refused:
+        choose_first_replica(cluster(unreachable=("dtr2",)), registry_nodes(3), "2.9.29")
+    assert refused.value.next_step.startswith("start these nodes")
+
+
+def test_a_node_that_is_none_of_the_registrys_may_be_silent() -> None:
+    step = choose_first_replica(cluster(unreachable=("ucp1",)), registry_nodes(3), "2.9.29")
+    assert step.where == "dtr1"
+
+
+def test_a_replica_is_kept_although_another_node_is_silent() -> None:
+    step = choose_first_replica(cluster(alive(2), unreachable=("dtr1",)), registry_nodes(3), "2.9.29")
+    assert (step.action, step.where) == (Action.KEEP, "dtr2")
 
 
 def test_a_healthy_replica_is_kept_with_a_reason() -> None:
@@ -26,11 +37,6 @@ def test_install_refuses_to_go_over_what_is_left_of_a_replica() -> None:
     with pytest.raises(RefusedError, match="not healthy") as refused:
         choose_first_replica(cluster(dead(1)), registry_nodes(3), "2.9.29")
     assert refused.value.where == "dtr1"
-
-
-def test_install_refuses_when_no_registry_node_answers() -> None:
-    with pytest.raises(RefusedError, match="no registry node answers"):
-        choose_first_replica(cluster(unreachable=("dtr1",)), registry_nodes(1), "2.9.29")
 
 
 def test_joins_fill_the_free_nodes_in_order() -> None:

@@ -94,6 +94,7 @@ def test_what_nodes_differ_in_is_seen_by_every_runbook(cluster: NodesHere) -> No
 
 def test_a_taken_port_refuses_a_new_replica_and_no_backup(cluster: NodesHere) -> None:
     cluster.container["msr-2"] = r"dtr-old\tUp 3 days\t\t0.0.0.0:443->443/tcp\n"
-    with pytest.raises(RefusedError, match="msr-2: port 443 is taken by container dtr-old"):
+    with pytest.raises(RefusedError, match="msr-2: port 443 is taken by container dtr-old") as refused:
         preflight(DirectRun("install", cluster))
+    assert "msr-2" in {found.where for found in refused.value.findings if found.level is Level.BLOCKS}
     preflight(DirectRun("backup", cluster), losable=True, only_reads=True)

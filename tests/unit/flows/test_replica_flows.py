@@ -35,7 +35,7 @@ def cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[MemberC
 @pytest.fixture
 def finds(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     def put(*findings: Finding) -> None:
-        def look(run: Any, *, ports: bool) -> list[Any]:
+        def look(run: Any, *, ports: bool, also: Any) -> list[Any]:
             assert ports, "a replica will be put on a node"
             run.report.findings = findings
             return []

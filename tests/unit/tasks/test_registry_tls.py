@@ -1,9 +1,11 @@
 from pathlib import Path
 
+import pytest
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from blocks.registry_tls import RegistryTlsSettings
 from lab.pki import make_authority, make_leaf
+from runbook.domain.errors import InvalidConfigError
 from runbook.domain.findings import Level
 from tasks.registry_tls import check_registry_tls
 from tests.fakes.cluster_connection import FakeCluster
@@ -41,3 +43,19 @@ def test_a_file_that_is_missing_is_a_finding_and_no_failure(cluster: FakeCluster
     (tmp_path / "cert.pem").unlink()
     (found,) = check_registry_tls.fn(cluster)
     assert (found.level, found.where) == (Level.BLOCKS, "registry.tls.cert_file")
+
+
+def test_the_ca_that_clients_of_the_registry_trust_is_read(cluster: FakeCluster, tmp_path: Path) -> None:
+    make_authority("CA").write(tmp_path, "ca", "ca-key")
+    cluster.settings.registry.ca_file = str(tmp_path / "ca.pem")
+    (found,) = check_registry_tls.fn(cluster)
+    assert (found.level, found.where) == (Level.OK, "registry.ca_file")
+
+
+@pytest.mark.parametrize("content", [None, b"no certificate", b"\xff\xfe"], ids=["missing", "text", "bytes"])
+def test_a_ca_that_cannot_be_read_blocks(content: bytes | None, cluster: FakeCluster, tmp_path: Path) -> None:
+    if content is not None:
+        (tmp_path / "ca.pem").write_bytes(content)
+    cluster.settings.registry.ca_file = str(tmp_path / "ca.pem")
+    (found,) = check_registry_tls.fn(cluster)
+    assert (found.level, found.where, found.error) == (Level.BLOCKS, "registry.ca_file", InvalidConfigError)
