@@ -20,7 +20,7 @@ class ControlPlaneSettings(BaseModel):
     user: str = Field(min_length=1, description="An administrator of the control plane")
     password: SecretReference = Field(description="env:NAME, file:PATH or block:NAME")
     ca_file: FilePath | None = Field(
-        default=None, description="CA of the control plane, PEM (https://<ucp>/ca)"
+        default=None, description="CA of the control plane, PEM (https://HOST/ca of it)"
     )
     insecure_tls: bool = Field(
         default=False, description="Do not verify the certificate; for rehearsals only"

@@ -38,8 +38,8 @@ class SizeBandSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    smallest: float = Field(default=0.5, ge=0, le=1)
-    largest: float = Field(default=4.0, ge=1)
+    smallest: float = Field(default=0.5, ge=0, le=1, description="So many times, at least")
+    largest: float = Field(default=4.0, ge=1, description="So many times, at most")
 
     @property
     def band(self) -> SizeBand:

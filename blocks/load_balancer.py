@@ -34,6 +34,7 @@ def _check_address(text: str) -> str:
 class HaproxySettings(NodeSettings):
     """A machine with HAProxy that is configured over SSH."""
 
+    name: Plain = Field(description="What findings and steps call it")
     role: Literal[NodeRole.BALANCER] = NodeRole.BALANCER
     config_path: str = Field(default=CONFIG_PATH, description="The file that HAProxy reads")
     take_over: bool = Field(

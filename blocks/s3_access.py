@@ -22,7 +22,7 @@ class S3Access(BaseModel):
     access_key: SecretReference | None = Field(
         default=None, description="Both keys left out: the machine's own credentials, as an instance role"
     )
-    secret_key: SecretReference | None = None
+    secret_key: SecretReference | None = Field(default=None, description="The other half of the keys")
     ca_file: FilePath | None = Field(
         default=None, description="CA of the endpoint, PEM; left out: the public ones"
     )

@@ -94,7 +94,10 @@ class ClusterSettings(BaseModel):
     control_plane: ControlPlaneSettings
     ssh: SshAccess
     nodes: list[NodeSettings] = Field(min_length=2)
-    transport: TransportKind = TransportKind.SSH
+    transport: TransportKind = Field(
+        default=TransportKind.SSH,
+        description="How the bootstrapper runs: `ssh`, or `docker` through the control plane's API",
+    )
     replicas: int = Field(
         strict=True, description="How many replicas scale-out and restore aim for: 1, 3, 5 or 7"
     )

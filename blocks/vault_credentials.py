@@ -11,8 +11,8 @@ class KeyPair(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    access_key: SecretReference
-    secret_key: SecretReference
+    access_key: SecretReference = Field(description="env:NAME, file:PATH or block:NAME")
+    secret_key: SecretReference = Field(description="The other half of the keys")
 
 
 class VaultCredentials(BaseModel):

@@ -19,7 +19,7 @@ class ServerSideEncryptionSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    algorithm: Algorithm
+    algorithm: Algorithm = Field(description="`AES256`: the bucket's own keys; `aws:kms`: a key service's")
     kms_key_id: str | None = Field(
         default=None, description="For aws:kms; left out: the account's default key"
     )
