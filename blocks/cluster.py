@@ -12,6 +12,8 @@ from blocks.problems import problems_in
 from blocks.settings import ClusterSettings
 from runbook.domain.errors import InvalidConfigError
 
+FILE_SUFFIXES = frozenset({".yaml", ".yml"})
+
 
 class RegistryCluster(Block):
     """One registry cluster: nodes, control plane, storage, load balancer and vault.
@@ -45,7 +47,7 @@ class RegistryCluster(Block):
 
 def load_cluster(name: str) -> RegistryCluster:
     """Return the cluster of a file (`*.yaml`, `*.yml`) or of the `RegistryCluster` block of that name."""
-    if Path(name).suffix in {".yaml", ".yml"}:
+    if Path(name).suffix in FILE_SUFFIXES:
         return RegistryCluster.from_file(Path(name))
     try:
         return cast("RegistryCluster", RegistryCluster.load(name))

@@ -17,6 +17,7 @@ from flows.backup import backup
 from flows.cli_access import access_command
 from flows.cli_check import check_command
 from flows.cli_escrow import escrow_probe_command
+from flows.cli_options import Cluster, Json, PlanOnly
 from flows.cli_points import points
 from flows.cli_report import show
 from flows.cli_server import server_or_none
@@ -46,15 +47,11 @@ if importlib.util.find_spec("lab"):  # in a checkout; an installed wheel has no 
 app.add_typer(blocks, name="blocks")
 app.command("upgrade")(upgrade_command)
 
-Cluster = Annotated[str, typer.Option("--cluster", help="Cluster file (*.yaml) or RegistryCluster block.")]
-PlanOnly = Annotated[bool, typer.Option("--plan", help="Show what would be done and touch nothing.")]
-Json = Annotated[bool, typer.Option("--json", help="With --plan: print the plan as JSON.")]
-
 
 @app.command("install")
 def install_command(cluster: Cluster, plan: PlanOnly = False, json: Json = False) -> None:
     """First replica, storage, load balancer, canary."""
-    show(install(cluster, plan_only=plan), as_json=json)
+    show(install(cluster, plan_only=plan or json), as_json=json)
 
 
 @app.command("scale-out")
@@ -65,19 +62,19 @@ def scale_out_command(
     json: Json = False,
 ) -> None:
     """Join replicas one after another up to the wanted odd number."""
-    show(scale_out(cluster, replicas=replicas, plan_only=plan), as_json=json)
+    show(scale_out(cluster, replicas=replicas, plan_only=plan or json), as_json=json)
 
 
 @app.command("backup")
 def backup_command(cluster: Cluster, plan: PlanOnly = False, json: Json = False) -> None:
     """Take a recovery point, metadata and images as one, and prove it."""
-    show(backup(cluster, plan_only=plan), as_json=json)
+    show(backup(cluster, plan_only=plan or json), as_json=json)
 
 
 @app.command("release-hold")
 def release_hold_command(cluster: Cluster, plan: PlanOnly = False, json: Json = False) -> None:
     """Let garbage collection run again after a backup that died; the hold of one that lives is left alone."""
-    show(release_hold(cluster, plan_only=plan), as_json=json)
+    show(release_hold(cluster, plan_only=plan or json), as_json=json)
 
 
 @app.command("restore")
@@ -92,7 +89,7 @@ def restore_command(
     """Decide, show plan and loss, ask, then bring the registry back. The last resort."""
     planned = restore(cluster, point=point, plan_only=True, force_reason=force_reason)
     show(planned, as_json=json)
-    if plan or planned.plan is None:
+    if plan or json or planned.plan is None:
         return
     given = _approval(planned.plan, approve)
     show(restore(cluster, point=point, approval=given, force_reason=force_reason))
@@ -118,16 +115,16 @@ def _approval(plan: Plan, approver: str | None) -> GivenApproval:
 def push_block(file: Path) -> None:
     """Write a cluster file as the RegistryCluster block that deployments name."""
     cluster = RegistryCluster.from_file(file)
-    RegistryCluster.register_type_and_schema()
-    cluster.save(cluster.settings.name, overwrite=True)
+    with server_or_none():
+        RegistryCluster.register_type_and_schema()
+        cluster.save(cluster.settings.name, overwrite=True)
     typer.echo(f"block registry-cluster/{cluster.settings.name} holds {file}")
 
 
 def run() -> None:
     """Run one command; an error becomes its two lines and its exit status."""
     try:
-        with server_or_none():
-            app()
+        app()
     except RunbookError as error:
         typer.secho(str(error), fg="red", err=True)
         raise SystemExit(error.exit_status) from error

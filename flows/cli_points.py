@@ -3,13 +3,13 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import Annotated
 
 import typer
 from rich.console import Console
 
 from blocks.cluster import load_cluster
 from blocks.connection import ClusterConnection
+from flows.cli_options import Cluster
 from flows.cli_verify import verify_command
 from flows.copy_column import copies_of
 from flows.points_table import points_table
@@ -22,7 +22,6 @@ from runbook.remote.recovery_points import list_with_gone
 points = typer.Typer(no_args_is_help=True, help="Recovery points in the vault.")
 WIDE = 140
 """Columns that the list may take: a narrower terminal breaks its lines, and no word of it."""
-Cluster = Annotated[str, typer.Option("--cluster", help="Cluster file (*.yaml) or RegistryCluster block.")]
 
 
 @points.command("list")

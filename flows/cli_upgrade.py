@@ -4,14 +4,13 @@ from typing import Annotated
 
 import typer
 
+from flows.cli_options import Cluster, Json, PlanOnly
 from flows.cli_report import show
 from flows.upgrade import upgrade
 
 
 def upgrade_command(
-    cluster: Annotated[
-        str, typer.Option("--cluster", help="Cluster file (*.yaml) or RegistryCluster block.")
-    ],
+    cluster: Cluster,
     to: Annotated[
         str | None, typer.Option("--to", help="Wanted version; left out: what the cluster file says.")
     ] = None,
@@ -19,9 +18,9 @@ def upgrade_command(
         float | None,
         typer.Option(min=0.01, help="Take a way back that is older than the cluster file allows."),
     ] = None,
-    plan: Annotated[bool, typer.Option("--plan", help="Show what would be done and touch nothing.")] = False,
-    json: Annotated[bool, typer.Option("--json", help="With --plan: print the plan as JSON.")] = False,
+    plan: PlanOnly = False,
+    json: Json = False,
 ) -> None:
     """Every replica to the next version, proven, with a way back before it and a new recovery point after it."""
-    done = upgrade(cluster, to=to, max_point_age_hours=max_point_age_hours, plan_only=plan)
+    done = upgrade(cluster, to=to, max_point_age_hours=max_point_age_hours, plan_only=plan or json)
     show(done, as_json=json)

@@ -10,6 +10,7 @@ import typer
 
 from blocks.cluster import load_cluster
 from blocks.connection import ClusterConnection
+from flows.cli_options import Cluster
 from flows.verify import request_of
 from runbook.domain.access import Role
 from runbook.domain.errors import InvalidConfigError, MismatchError
@@ -21,7 +22,6 @@ from runbook.remote.recovery_points import list_with_gone
 from runbook.remote.vault_verify import verify_one, verify_vault
 from tasks.verification import why_not_sound
 
-Cluster = Annotated[str, typer.Option("--cluster", help="Cluster file (*.yaml) or RegistryCluster block.")]
 Point = Annotated[
     str | None, typer.Argument(help="Its id or beginning; left out: the newest, or all with --mode.")
 ]

@@ -300,7 +300,7 @@ def test_the_command_passes_everything_on_and_prints_the_plan(monkeypatch: pytes
     arguments = [
         "upgrade",
         "--cluster",
-        "a.yaml",
+        "a",
         "--to",
         NEW,
         "--max-point-age-hours",
@@ -309,5 +309,5 @@ def test_the_command_passes_everything_on_and_prints_the_plan(monkeypatch: pytes
         "--json",
     ]
     result = CliRunner().invoke(cli.app, arguments)
-    assert asked == [("a.yaml", {"to": NEW, "max_point_age_hours": 48.0, "plan_only": True})]
+    assert asked == [("a", {"to": NEW, "max_point_age_hours": 48.0, "plan_only": True})]
     assert json.loads(result.stdout) == {"flow": "upgrade", "cluster": "prod", "steps": []}
