@@ -111,7 +111,7 @@ def test_a_mistake_in_the_cluster_file_is_told_before_any_server_is_looked_for(
     looked_for: list[str] = []
     monkeypatch.setattr(cli_options, "server_or_none", lambda: looked_for.append("server"))
     file = tmp_path / "prod.yaml"
-    file.write_text("nmae: prod\n", encoding="utf-8")
+    file.write_text("the-name: prod\n", encoding="utf-8")
     for given in (file, tmp_path / "absent.yaml"):
         result = CliRunner().invoke(cli.app, ["backup", "--cluster", str(given)])
         assert isinstance(result.exception, InvalidConfigError)
