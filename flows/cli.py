@@ -57,7 +57,9 @@ def install_command(cluster: Cluster, plan: PlanOnly = False, json: Json = False
 @app.command("scale-out")
 def scale_out_command(
     cluster: Cluster,
-    replicas: Annotated[int | None, typer.Option(help="Wanted replicas: 3, 5 or 7.")] = None,
+    replicas: Annotated[
+        int | None, typer.Option(help="Wanted replicas: 3, 5 or 7; left out: what the cluster file says.")
+    ] = None,
     plan: PlanOnly = False,
     json: Json = False,
 ) -> None:
@@ -80,7 +82,9 @@ def release_hold_command(cluster: Cluster, plan: PlanOnly = False, json: Json = 
 @app.command("restore")
 def restore_command(
     cluster: Cluster,
-    point: Annotated[str | None, typer.Option(help="Recovery point; left out: the newest verified.")] = None,
+    point: Annotated[
+        str | None, typer.Option(help="Its id or beginning; left out: the newest verified.")
+    ] = None,
     approve: Annotated[str | None, typer.Option(help="Your name: approve without being asked.")] = None,
     force_reason: Annotated[str | None, typer.Option(help="Why, although a lighter remedy exists.")] = None,
     plan: PlanOnly = False,
@@ -112,7 +116,7 @@ def _approval(plan: Plan, approver: str | None) -> GivenApproval:
 
 
 @blocks.command("push")
-def push_block(file: Path) -> None:
+def push_block(file: Annotated[Path, typer.Argument(help="Cluster file (*.yaml) to write.")]) -> None:
     """Write a cluster file as the RegistryCluster block that deployments name."""
     cluster = RegistryCluster.from_file(file)
     with server_or_none():

@@ -39,7 +39,7 @@ def copy_command(
 
 @points.command("export")
 def export_command(
-    point: str,
+    point: Annotated[str, typer.Argument(help="Its id or an unambiguous beginning of it.")],
     cluster: Cluster,
     to: Annotated[Path, typer.Option("--to", help="A folder that is new, empty, or an export cut short.")],
 ) -> None:

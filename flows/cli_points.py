@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from typing import Annotated
 
 import typer
 from rich.console import Console
@@ -37,7 +38,9 @@ def list_command(cluster: Cluster) -> None:
 
 
 @points.command("show")
-def show_command(point: str, cluster: Cluster) -> None:
+def show_command(
+    point: Annotated[str, typer.Argument(help="Its id or an unambiguous beginning of it.")], cluster: Cluster
+) -> None:
     """Show the manifest of one point, named by its id or an unambiguous beginning of it."""
     with connected(cluster) as connection:
         manifest = select_point(list_with_gone(connection.vault_as(Role.VERIFIER), connection.name), point)

@@ -29,9 +29,16 @@ ModeName = Annotated[str | None, typer.Option("--mode", help="All points: quick,
 Full = Annotated[
     bool, typer.Option("--full", help="The same as --mode full: read and hash every blob as well.")
 ]
-Percent = Annotated[float | None, typer.Option("--percent", help="Share of a sample.")]
-Bytes = Annotated[int | None, typer.Option("--bytes", help="A sample ends once it has read so much.")]
-Minutes = Annotated[float | None, typer.Option("--minutes", help="A sample ends after so long.")]
+Percent = Annotated[
+    float | None,
+    typer.Option("--percent", help="Share of a sample in percent, up to 100; implies --mode sample."),
+]
+Bytes = Annotated[
+    int | None, typer.Option("--bytes", help="A sample ends once it has read so many; implies --mode sample.")
+]
+Minutes = Annotated[
+    float | None, typer.Option("--minutes", help="A sample ends after so many; implies --mode sample.")
+]
 
 
 def verify_command(  # noqa: PLR0913, PLR0917 - one parameter for each word of the command line
