@@ -11,6 +11,7 @@ from blocks.external_url import HTTPS, host_and_port
 from blocks.install_agreement import install_disagrees
 from blocks.load_balancer import BALANCERS
 from blocks.problems import Path, Problem, path_text
+from blocks.site_mistakes import site_mistakes
 from runbook.domain.load_balancer import HTTP_PORT
 from runbook.domain.topology import NodeRole, why_not_count
 from runbook.remote.haproxy_config import STATS_PORT
@@ -34,6 +35,7 @@ def disagreements(document: Mapping[str, Any]) -> Iterator[Problem]:
     ]
     balancers = [(path, found) for path in _BALANCERS if isinstance(found := _at(document, *path), Mapping)]
     machines = [*nodes, *balancers]
+    yield from site_mistakes(document)
     yield from _given_twice(machines, "name")
     yield from _given_twice(nodes, "address")
     yield from _roles(nodes, document.get("replicas"))

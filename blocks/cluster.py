@@ -1,5 +1,6 @@
 """The `RegistryCluster` block and the cluster file: two spellings of the same settings."""
 
+import re
 from pathlib import Path
 from typing import Any, Self, cast
 
@@ -9,9 +10,13 @@ from prefect.exceptions import PrefectException
 from pydantic import Field, ValidationError
 
 from blocks.problems import problems_in
+from blocks.setting_names import no_such_setting
 from blocks.settings import ClusterSettings
 from runbook.domain.errors import InvalidConfigError
 from runbook.domain.versions import parse_version
+
+_QUOTED = re.compile(r"'(?!<)[^']{2,}'")  # a name of the file; signs and <kinds> are YAML's own
+FILE_SUFFIXES = frozenset({".yaml", ".yml"})
 
 
 class RegistryCluster(Block):
@@ -36,7 +41,7 @@ class RegistryCluster(Block):
         try:
             settings = ClusterSettings.model_validate(content, context={"folder": path.resolve().parent})
         except ValidationError as exc:
-            problems = problems_in(exc, whole="the file")
+            problems = problems_in(exc, whole="the file", unknown=_unknown)
             count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
             raise InvalidConfigError(
                 str(path), f"{count}: {'; '.join(problems)}", "correct the file, then run again"
@@ -46,7 +51,7 @@ class RegistryCluster(Block):
 
 def load_cluster(name: str) -> RegistryCluster:
     """Return the cluster of a file (`*.yaml`, `*.yml`) or of the `RegistryCluster` block of that name."""
-    if Path(name).suffix in {".yaml", ".yml"}:
+    if Path(name).suffix in FILE_SUFFIXES:
         return RegistryCluster.from_file(Path(name))
     try:
         return cast("RegistryCluster", RegistryCluster.load(name))
@@ -81,12 +86,30 @@ def _unusable(name: str, why: str) -> InvalidConfigError:
     return InvalidConfigError(f"block {name}", f"cannot be loaded: {why}", next_step)
 
 
+def _unknown(path: tuple[int | str, ...]) -> str:
+    return no_such_setting(ClusterSettings, path)
+
+
 def _read_yaml(path: Path) -> Any:
+    where, next_step = str(path), "correct it, then run again"
     try:
-        return yaml.safe_load(path.read_text(encoding="utf-8"))
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as exc:
         raise InvalidConfigError(
-            str(path), f"cannot be read: {exc.strerror}", "give the path of a cluster file"
+            where, f"cannot be read: {exc.strerror}", "give the path of a cluster file"
         ) from exc
-    except yaml.YAMLError as exc:
-        raise InvalidConfigError(str(path), f"is not YAML: {exc}", "correct it, then run again") from exc
+    except UnicodeDecodeError:
+        raise InvalidConfigError(where, "is not text in UTF-8", next_step) from None
+    except yaml.YAMLError as exc:  # its own words and its cause quote the line, which may hold a secret
+        raise InvalidConfigError(where, f"is not YAML: {_without_content(exc)}", next_step) from None
+    if content is None:
+        raise InvalidConfigError(where, "is empty", "start from one of deployments/examples")
+    return content
+
+
+def _without_content(error: yaml.YAMLError) -> str:
+    """Return the place and the problem, without a word of the file."""
+    if not isinstance(error, yaml.MarkedYAMLError) or error.problem_mark is None:
+        return "it holds characters that YAML does not allow"
+    mark, problem = error.problem_mark, _QUOTED.sub("'…'", error.problem or "")
+    return f"line {mark.line + 1}, column {mark.column + 1}: {problem}"

@@ -9,6 +9,25 @@ from pydantic_core import InitErrorDetails, PydanticCustomError
 
 Path = tuple[int | str, ...]
 M = TypeVar("M", bound=BaseModel)
+NO_SUCH_SETTING = "no such setting"
+_GROUP = "must be a group of settings, each `name: value`"
+_KINDS = {
+    "missing": "is missing",
+    "string_type": "must be text; write a number in quotes",
+    "model_type": _GROUP,
+    "model_attributes_type": _GROUP,
+    "dict_type": _GROUP,
+    "list_type": "must be a list",
+}
+"""Pydantic's kinds of errors whose own words an operator would not understand."""
+_PATTERNS = {  # the first whose part stands in Pydantic's message, which quotes the pattern
+    "elasticloadbalancing": "must be the ARN of a target group: arn:aws:elasticloadbalancing:…:targetgroup/…",
+    "'^https://": "must begin with https://",
+    "'^nfs://": "must be nfs://HOST/PATH",
+    "^(file:///|s3://)": "must be file:///FOLDER or s3://BUCKET[/PREFIX]",
+    r"'^\d+\.\d+\.\d+$'": "must be three numbers, such as 2.9.29",
+    "'^[a-z0-9][a-z0-9-]*$'": "must be made of small letters, digits and -",
+}
 
 
 @dataclass(frozen=True)
@@ -35,9 +54,14 @@ def validated(handler: Callable[[Any], M], data: Any, problems: Iterable[Problem
     raise ValidationError.from_exception_data("cluster file", found)
 
 
-def problems_in(error: ValidationError, whole: str) -> list[str]:
-    """Return every problem as `path: what is wrong`; `whole` stands where it is in no single field."""
-    return [f"{path_text(found['loc']) or whole}: {_what(found)}" for found in error.errors()]
+def problems_in(
+    error: ValidationError, whole: str, unknown: Callable[[Path], str] = lambda _path: NO_SUCH_SETTING
+) -> list[str]:
+    """Return every problem as `path: what is wrong`; `whole` stands where it is in no single field.
+
+    `unknown` says what to tell of a setting that there is not.
+    """
+    return [f"{path_text(found['loc']) or whole}: {_what(found, unknown)}" for found in error.errors()]
 
 
 def path_text(path: Path) -> str:
@@ -45,8 +69,13 @@ def path_text(path: Path) -> str:
     return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path).lstrip(".")
 
 
-def _what(error: Any) -> str:
-    return str(error["msg"]).removeprefix("Value error, ")
+def _what(error: Any, unknown: Callable[[Path], str]) -> str:
+    kind, said = error["type"], str(error["msg"]).removeprefix("Value error, ")
+    if kind == "extra_forbidden":
+        return unknown(error["loc"])
+    if kind == "string_pattern_mismatch":
+        return next((words for part, words in _PATTERNS.items() if part in said), said)
+    return _KINDS.get(kind, said)
 
 
 def _detail(kind: Any, path: Path, what: Any) -> InitErrorDetails:

@@ -19,4 +19,4 @@ def check(cluster: str, fail_if_blocked: bool = True) -> Report:
         looked = look(run, ports=True, replicas=True, also=[check_registry_tls, check_image_archive])
         if fail_if_blocked:
             run.step(judge, run.report.findings, after=looked)
-    return run.report
+        return run.report.judged()

@@ -17,6 +17,7 @@ from flows.backup import backup
 from flows.cli_access import access_command
 from flows.cli_check import check_command
 from flows.cli_escrow import escrow_probe_command
+from flows.cli_options import Cluster, Json, PlanOnly
 from flows.cli_points import points
 from flows.cli_report import show, show_refused
 from flows.cli_server import server_or_none
@@ -46,44 +47,44 @@ if importlib.util.find_spec("lab"):  # in a checkout; an installed wheel has no 
 app.add_typer(blocks, name="blocks")
 app.command("upgrade")(upgrade_command)
 
-Cluster = Annotated[str, typer.Option("--cluster", help="Cluster file (*.yaml) or RegistryCluster block.")]
-PlanOnly = Annotated[bool, typer.Option("--plan", help="Show what would be done and touch nothing.")]
-Json = Annotated[bool, typer.Option("--json", help="With --plan: print the plan as JSON.")]
-
 
 @app.command("install")
 def install_command(cluster: Cluster, plan: PlanOnly = False, json: Json = False) -> None:
     """First replica, storage, load balancer, canary."""
-    show(install(cluster, plan_only=plan), as_json=json)
+    show(install(cluster, plan_only=plan or json), as_json=json)
 
 
 @app.command("scale-out")
 def scale_out_command(
     cluster: Cluster,
-    replicas: Annotated[int | None, typer.Option(help="Wanted replicas: 3, 5 or 7.")] = None,
+    replicas: Annotated[
+        int | None, typer.Option(help="Wanted replicas: 3, 5 or 7; left out: what the cluster file says.")
+    ] = None,
     plan: PlanOnly = False,
     json: Json = False,
 ) -> None:
     """Join replicas one after another up to the wanted odd number."""
-    show(scale_out(cluster, replicas=replicas, plan_only=plan), as_json=json)
+    show(scale_out(cluster, replicas=replicas, plan_only=plan or json), as_json=json)
 
 
 @app.command("backup")
 def backup_command(cluster: Cluster, plan: PlanOnly = False, json: Json = False) -> None:
     """Take a recovery point, metadata and images as one, and prove it."""
-    show(backup(cluster, plan_only=plan), as_json=json)
+    show(backup(cluster, plan_only=plan or json), as_json=json)
 
 
 @app.command("release-hold")
 def release_hold_command(cluster: Cluster, plan: PlanOnly = False, json: Json = False) -> None:
     """Let garbage collection run again after a backup that died; the hold of one that lives is left alone."""
-    show(release_hold(cluster, plan_only=plan), as_json=json)
+    show(release_hold(cluster, plan_only=plan or json), as_json=json)
 
 
 @app.command("restore")
 def restore_command(
     cluster: Cluster,
-    point: Annotated[str | None, typer.Option(help="Recovery point; left out: the newest verified.")] = None,
+    point: Annotated[
+        str | None, typer.Option(help="Its id or beginning; left out: the newest verified.")
+    ] = None,
     approve: Annotated[str | None, typer.Option(help="Your name: approve without being asked.")] = None,
     force_reason: Annotated[str | None, typer.Option(help="Why, although a lighter remedy exists.")] = None,
     plan: PlanOnly = False,
@@ -92,7 +93,7 @@ def restore_command(
     """Decide, show plan and loss, ask, then bring the registry back. The last resort."""
     planned = restore(cluster, point=point, plan_only=True, force_reason=force_reason)
     show(planned, as_json=json)
-    if plan or planned.plan is None:
+    if plan or json or planned.plan is None:
         return
     given = _approval(planned.plan, approve)
     show(restore(cluster, point=point, approval=given, force_reason=force_reason))
@@ -115,19 +116,19 @@ def _approval(plan: Plan, approver: str | None) -> GivenApproval:
 
 
 @blocks.command("push")
-def push_block(file: Path) -> None:
+def push_block(file: Annotated[Path, typer.Argument(help="Cluster file (*.yaml) to write.")]) -> None:
     """Write a cluster file as the RegistryCluster block that deployments name."""
     cluster = RegistryCluster.from_file(file)
-    RegistryCluster.register_type_and_schema()
-    cluster.save(cluster.settings.name, overwrite=True)
+    with server_or_none():
+        RegistryCluster.register_type_and_schema()
+        cluster.save(cluster.settings.name, overwrite=True)
     typer.echo(f"block registry-cluster/{cluster.settings.name} holds {file}")
 
 
 def run() -> None:
     """Run one command; an error becomes its two lines and its exit status."""
     try:
-        with server_or_none():
-            app()
+        app()
     except RunbookError as error:
         show_refused(error.findings)
         typer.secho(str(error), fg="red", err=True)

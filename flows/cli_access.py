@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Annotated
 
 import typer
 from rich import box
@@ -11,13 +10,12 @@ from rich.table import Column, Table
 
 from blocks.cluster import load_cluster
 from blocks.connection import ClusterConnection
+from flows.cli_options import Cluster
 from runbook.domain.access import Right, Role, Seen, judge_access
 from runbook.domain.errors import InvalidConfigError
 from runbook.domain.findings import Finding, Level, error_for
 from runbook.remote.access_probe import clear_probe, prepare_probe, probe_rights
 from runbook.remote.vault import Vault
-
-Cluster = Annotated[str, typer.Option("--cluster", help="Cluster file (*.yaml) or RegistryCluster block.")]
 
 
 def access_command(cluster: Cluster) -> None:

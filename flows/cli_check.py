@@ -5,10 +5,10 @@ from typing import Annotated
 import typer
 
 from flows.check import check
+from flows.cli_options import Cluster
 from flows.cli_report import show
 from runbook.domain.findings import error_for, to_json
 
-Cluster = Annotated[str, typer.Option("--cluster", help="Cluster file (*.yaml) or RegistryCluster block.")]
 Looks = Annotated[bool, typer.Option("--plan", help="Taken as by the others; check never changes anything.")]
 Json = Annotated[bool, typer.Option("--json", help="Print the findings as JSON, and nothing else.")]
 

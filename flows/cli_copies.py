@@ -8,7 +8,8 @@ import typer
 
 from blocks.cluster import load_cluster
 from blocks.connection import ClusterConnection
-from flows.cli_points import Cluster, points
+from flows.cli_options import Cluster, PlanOnly
+from flows.cli_points import points
 from flows.cli_report import show
 from flows.copy_points import copy_points
 from runbook.domain.access import Role
@@ -26,7 +27,7 @@ def copy_command(
     ] = None,
     to: Annotated[str | None, typer.Option("--to", help="Name of one copy; left out: all.")] = None,
     every: Annotated[bool, typer.Option("--all", help="Every verified point that is missing there.")] = False,
-    plan: Annotated[bool, typer.Option("--plan", help="Show what would be done and touch nothing.")] = False,
+    plan: PlanOnly = False,
 ) -> None:
     """Leave recovery points in the other vaults that the cluster file names under vault.copies."""
     if point and every:
@@ -38,7 +39,7 @@ def copy_command(
 
 @points.command("export")
 def export_command(
-    point: str,
+    point: Annotated[str, typer.Argument(help="Its id or an unambiguous beginning of it.")],
     cluster: Cluster,
     to: Annotated[Path, typer.Option("--to", help="A folder that is new, empty, or an export cut short.")],
 ) -> None:

@@ -8,13 +8,12 @@ import typer
 from blocks.cluster import load_cluster
 from blocks.connection import ClusterConnection
 from blocks.secret_references import KINDS, resolve
+from flows.cli_options import Cluster
 from runbook.domain.access import Role
 from runbook.domain.errors import InvalidConfigError
 from runbook.domain.recovery import select_point
 from runbook.remote.escrow import prove_identity, record_probe
 from runbook.remote.recovery_points import list_points
-
-Cluster = Annotated[str, typer.Option("--cluster", help="Cluster file (*.yaml) or RegistryCluster block.")]
 
 
 def escrow_probe_command(

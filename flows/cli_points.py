@@ -10,6 +10,7 @@ from rich.console import Console
 
 from blocks.cluster import load_cluster
 from blocks.connection import ClusterConnection
+from flows.cli_options import Cluster
 from flows.cli_verify import verify_command
 from flows.copy_column import copies_of
 from flows.points_table import points_table
@@ -22,7 +23,6 @@ from runbook.remote.recovery_points import list_with_gone
 points = typer.Typer(no_args_is_help=True, help="Recovery points in the vault.")
 WIDE = 140
 """Columns that the list may take: a narrower terminal breaks its lines, and no word of it."""
-Cluster = Annotated[str, typer.Option("--cluster", help="Cluster file (*.yaml) or RegistryCluster block.")]
 
 
 @points.command("list")
@@ -38,7 +38,9 @@ def list_command(cluster: Cluster) -> None:
 
 
 @points.command("show")
-def show_command(point: str, cluster: Cluster) -> None:
+def show_command(
+    point: Annotated[str, typer.Argument(help="Its id or an unambiguous beginning of it.")], cluster: Cluster
+) -> None:
     """Show the manifest of one point, named by its id or an unambiguous beginning of it."""
     with connected(cluster) as connection:
         manifest = select_point(list_with_gone(connection.vault_as(Role.VERIFIER), connection.name), point)

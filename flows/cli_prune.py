@@ -4,7 +4,8 @@ from typing import Annotated
 
 import typer
 
-from flows.cli_points import Cluster, connected, points
+from flows.cli_options import Cluster, Json
+from flows.cli_points import connected, points
 from flows.cli_report import show
 from flows.prune import prune
 from runbook.domain.errors import InvalidConfigError
@@ -45,7 +46,7 @@ def prune_command(
     most: Annotated[
         int | None, typer.Option(min=1, help="Let this many points go at once, this time.")
     ] = None,
-    json: Annotated[bool, typer.Option("--json", help="Print the plan as JSON; as --plan.")] = False,
+    json: Json = False,
 ) -> None:
     """Show which points the retention rules keep, which go, and why; where it is confirmed, remove the latter."""
     if confirm and (plan or json):

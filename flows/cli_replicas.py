@@ -4,14 +4,11 @@ from typing import Annotated
 
 import typer
 
+from flows.cli_options import Cluster, Json, PlanOnly
 from flows.cli_report import show
 from flows.remove import remove
 from flows.repair import repair
 from flows.replace import replace
-
-Cluster = Annotated[str, typer.Option("--cluster", help="Cluster file (*.yaml) or RegistryCluster block.")]
-PlanOnly = Annotated[bool, typer.Option("--plan", help="Show what would be done and touch nothing.")]
-Json = Annotated[bool, typer.Option("--json", help="With --plan: print the plan as JSON.")]
 
 
 def remove_command(
@@ -28,12 +25,12 @@ def remove_command(
 ) -> None:
     """Take replicas out one after another, the dead first, down to an odd number."""
     named = [*(node or ()), *(replica or ())]
-    show(remove(cluster, replicas=replicas, named=named, plan_only=plan), as_json=json)
+    show(remove(cluster, replicas=replicas, named=named, plan_only=plan or json), as_json=json)
 
 
 def repair_command(cluster: Cluster, plan: PlanOnly = False, json: Json = False) -> None:
     """Remove dead replicas, then join as many: on the same nodes if these are fit, else on free ones."""
-    show(repair(cluster, plan_only=plan), as_json=json)
+    show(repair(cluster, plan_only=plan or json), as_json=json)
 
 
 def replace_command(
@@ -44,7 +41,7 @@ def replace_command(
     json: Json = False,
 ) -> None:
     """Move the replica of one node to another node."""
-    show(replace(cluster, node, by, plan_only=plan), as_json=json)
+    show(replace(cluster, node, by, plan_only=plan or json), as_json=json)
 
 
 def add_to(app: typer.Typer) -> None:

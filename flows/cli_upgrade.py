@@ -4,14 +4,13 @@ from typing import Annotated
 
 import typer
 
+from flows.cli_options import Cluster, Json, PlanOnly
 from flows.cli_report import show
 from flows.upgrade import upgrade
 
 
 def upgrade_command(
-    cluster: Annotated[
-        str, typer.Option("--cluster", help="Cluster file (*.yaml) or RegistryCluster block.")
-    ],
+    cluster: Cluster,
     to: Annotated[
         str | None, typer.Option("--to", help="Wanted version; left out: what the cluster file says.")
     ] = None,
@@ -23,8 +22,8 @@ def upgrade_command(
         bool,
         typer.Option("--accept-differences", help="Finish although members or schedules are not as before."),
     ] = False,
-    plan: Annotated[bool, typer.Option("--plan", help="Show what would be done and touch nothing.")] = False,
-    json: Annotated[bool, typer.Option("--json", help="With --plan: print the plan as JSON.")] = False,
+    plan: PlanOnly = False,
+    json: Json = False,
 ) -> None:
     """Every replica to the next version, proven, with a way back before it and a new recovery point after it."""
     done = upgrade(
@@ -32,6 +31,6 @@ def upgrade_command(
         to=to,
         max_point_age_hours=max_point_age_hours,
         accept_differences=accept_differences,
-        plan_only=plan,
+        plan_only=plan or json,
     )
     show(done, as_json=json)

@@ -10,6 +10,7 @@ import typer
 
 from blocks.cluster import load_cluster
 from blocks.connection import ClusterConnection
+from flows.cli_options import Cluster
 from flows.verify import request_of
 from runbook.domain.access import Role
 from runbook.domain.errors import InvalidConfigError, MismatchError
@@ -21,7 +22,6 @@ from runbook.remote.recovery_points import list_with_gone
 from runbook.remote.vault_verify import verify_one, verify_vault
 from tasks.verification import why_not_sound
 
-Cluster = Annotated[str, typer.Option("--cluster", help="Cluster file (*.yaml) or RegistryCluster block.")]
 Point = Annotated[
     str | None, typer.Argument(help="Its id or beginning; left out: the newest, or all with --mode.")
 ]
@@ -29,9 +29,16 @@ ModeName = Annotated[str | None, typer.Option("--mode", help="All points: quick,
 Full = Annotated[
     bool, typer.Option("--full", help="The same as --mode full: read and hash every blob as well.")
 ]
-Percent = Annotated[float | None, typer.Option("--percent", help="Share of a sample.")]
-Bytes = Annotated[int | None, typer.Option("--bytes", help="A sample ends once it has read so much.")]
-Minutes = Annotated[float | None, typer.Option("--minutes", help="A sample ends after so long.")]
+Percent = Annotated[
+    float | None,
+    typer.Option("--percent", help="Share of a sample in percent, up to 100; implies --mode sample."),
+]
+Bytes = Annotated[
+    int | None, typer.Option("--bytes", help="A sample ends once it has read so many; implies --mode sample.")
+]
+Minutes = Annotated[
+    float | None, typer.Option("--minutes", help="A sample ends after so many; implies --mode sample.")
+]
 
 
 def verify_command(  # noqa: PLR0913, PLR0917 - one parameter for each word of the command line

@@ -7,7 +7,7 @@ from prefect import flow
 from flows.changing import change
 from flows.fitness import preflight_around
 from flows.run import Run
-from runbook.domain.errors import InvalidConfigError
+from runbook.domain.arguments import require_shrink
 from runbook.domain.report import Report
 from tasks.removal import choose_shrink
 
@@ -21,9 +21,7 @@ def remove(
     Each leaves the load balancer before it leaves the cluster. A second run changes nothing. `plan_only` shows
     what would be done and touches nothing.
     """
-    if (replicas is None) is not bool(named):
-        what = "give either how many replicas shall stay, or which ones shall go"
-        raise InvalidConfigError("remove", what, "use --replicas, or --node and --replica")
     with Run("remove", cluster) as run:
+        require_shrink(replicas, named)
         checked, _ = preflight_around(run)
         return change(run, choose_shrink, replicas, named, checked=checked, plan_only=plan_only)

@@ -5,7 +5,7 @@ from prefect import flow
 from flows.changing import change
 from flows.fitness import preflight_around
 from flows.run import Run
-from runbook.domain.errors import InvalidConfigError
+from runbook.domain.arguments import require_move
 from runbook.domain.report import Report
 from tasks.image_archive import check_image_archive
 from tasks.removal import choose_replace
@@ -18,8 +18,7 @@ def replace(cluster: str, node: str, by: str, plan_only: bool = False) -> Report
     A dead one is removed before the new one joins; a healthy one serves until the new one does. A second run
     changes nothing. `plan_only` shows what would be done and touches nothing.
     """
-    if node == by:
-        raise InvalidConfigError("replace", f"{node} cannot replace itself", "name another registry node")
     with Run("replace", cluster) as run:
+        require_move(node, by, run.cluster.registry_nodes)
         checked, unfit = preflight_around(run, also=[check_image_archive])
         return change(run, choose_replace, node, by, unfit, checked=checked, plan_only=plan_only)

@@ -5,6 +5,7 @@ from prefect import flow
 from flows.growth import grow, plan_changes
 from flows.preflight import preflight
 from flows.run import Run
+from runbook.domain.arguments import require_growth
 from runbook.domain.plans import Plan
 from runbook.domain.report import Report
 from tasks.image_archive import check_image_archive
@@ -19,6 +20,7 @@ def scale_out(cluster: str, replicas: int | None = None, plan_only: bool = False
     """
     with Run("scale-out", cluster) as run:
         wanted = replicas if replicas is not None else run.cluster.settings.replicas
+        require_growth(wanted, run.cluster.registry_nodes)
         checked = preflight(run, ports=True, also=[check_image_archive])
         if plan_only:
             planned = run.step(choose_joins, wanted, after=checked)

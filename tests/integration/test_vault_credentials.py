@@ -181,7 +181,7 @@ def test_half_a_pair_of_a_role_and_keys_of_a_folder_are_refused(file: Path, docu
     document["vault"]["url"] = "file:///srv/points"
     _, error = run(file, document)
     assert isinstance(error, InvalidConfigError)
-    assert "vault.credentials.pruner.secret_key: Field required" in error.what
+    assert "vault.credentials.pruner.secret_key: is missing" in error.what
     assert "vault.credentials: a folder takes no keys" in error.what
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from runbook.domain.findings import Finding
+from runbook.domain.findings import Finding, Level
 from runbook.domain.plans import Plan, Step
 
 
@@ -40,6 +40,13 @@ class Report:
     def planned(self) -> "Report":
         """Return this report as that of a run that only showed its plan."""
         self.state = "planned, nothing was touched"
+        return self
+
+    def judged(self) -> "Report":
+        """Return this report, whose title says how many findings block, if any do."""
+        blocking = sum(found.level is Level.BLOCKS for found in self.findings)
+        if blocking:
+            self.state = f"{blocking} finding{'s block' if blocking > 1 else ' blocks'}"
         return self
 
     def to_markdown(self) -> str:

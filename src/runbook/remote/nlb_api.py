@@ -8,7 +8,13 @@ from typing import Any
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError, ConnectionClosedError, HTTPClientError
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    ConnectionClosedError,
+    HTTPClientError,
+    NoCredentialsError,
+)
 from botocore.exceptions import ConnectionError as BotoConnectionError
 
 from runbook.domain.errors import RefusedError, RunbookError, UnreachableError
@@ -105,6 +111,9 @@ class ElbApi:
             raise _from_answer(self._where, exc) from exc
         except _UNREACHABLE as exc:
             raise UnreachableError(self._where, str(exc), "check the network, then rerun") from exc
+        except NoCredentialsError as exc:
+            next_step = "name access_key and secret_key, or give this machine an instance role"
+            raise RefusedError(self._where, "there are no credentials for AWS", next_step) from exc
         except BotoCoreError as exc:
             next_step = "check load_balancer.aws_nlb in the cluster file"
             raise RefusedError(self._where, str(exc), next_step) from exc

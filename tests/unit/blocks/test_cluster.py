@@ -151,7 +151,7 @@ def test_a_secret_written_into_the_file_is_refused_and_not_repeated(tmp_path: Pa
         ),
         (lambda d: d["nodes"].pop(0), "no node has the role manager"),
         (lambda d: d["control_plane"].pop("ca_file"), "give either ca_file or insecure_tls: true"),
-        (lambda d: d.pop("vault"), "vault: Field required"),
+        (lambda d: d.pop("vault"), "vault: is missing"),
         *((lambda d, t=text: d["nodes"][0].update(host_key=t), NO_HOST_KEY) for text in BAD_HOST_KEYS),
         (lambda d: d["nodes"][0].update(name="msr 1"), "nodes[0].name: must be made of letters"),
         (
@@ -199,6 +199,40 @@ def test_a_secret_written_into_the_file_is_refused_and_not_repeated(tmp_path: Pa
             "vault.object_lock.days: Input should be less than or equal to 3650",
         ),
         (
+            lambda d: d["registry"].update(image="docker/dtr:2.9.29"),
+            "registry.image: must have no tag and no digest; the tag stands in registry.version",
+        ),
+        (
+            lambda d: d["registry"].update(version="3.1.0"),
+            "registry.version: 3.1.0 is none of the versions that the runbooks cover: 2.4.0 and later, before",
+        ),
+        (
+            lambda d: d["nodes"][4].update(role="balancer"),
+            "nodes[4].role: must be manager or registry; the load balancer's machine stands under load_bal",
+        ),
+        (lambda d: d.update(replcias=3), "replcias: no such setting; did you mean replicas?"),
+        (
+            lambda d: d["nodes"][2].update(address_v4="192.0.2.9"),
+            "nodes[2].address_v4: no such setting; did you mean address?",
+        ),
+        (
+            lambda d: d["vault"].update(retention={"keep_dayly": 3}),
+            "vault.retention.keep_dayly: no such setting; did you mean keep_daily?",
+        ),
+        (lambda d: d["vault"].update(zzz=1), "vault.zzz: no such setting"),
+        (lambda d: d["registry"].update(version=2.9), "registry.version: must be text; write a number in"),
+        (
+            lambda d: d["registry"].update(version="2.9"),
+            "registry.version: must be three numbers, such as 2.9",
+        ),
+        (lambda d: d["control_plane"].update(url="mke"), "control_plane.url: must begin with https://"),
+        (
+            lambda d: d.update(load_balancer={"aws_nlb": {"region": "eu-west-1", "target_group_arn": "msr"}}),
+            "load_balancer.aws_nlb.target_group_arn: must be the ARN of a target group: arn:aws:",
+        ),
+        (lambda d: d.update(name="Prod 1"), "name: must be made of small letters, digits and -"),
+        (lambda d: d.update(targets=[]), "targets: must be a group of settings, each `name: value`"),
+        (
             lambda d: d["vault"]["object_lock"].update(mode="strict"),
             "vault.object_lock.mode: Input should be 'governance' or 'compliance'",
         ),
@@ -226,6 +260,28 @@ def test_a_file_that_is_missing_or_no_yaml_is_named(tmp_path: Path) -> None:
     broken.write_text("name: [", encoding="utf-8")
     with pytest.raises(InvalidConfigError, match="is not YAML"):
         load_cluster(str(broken))
+
+
+def test_a_file_that_is_empty_or_no_text_is_named(tmp_path: Path) -> None:
+    file = tmp_path / "prod.yaml"
+    for content, words in ((b"# nothing\n", "prod.yaml: is empty"), (b"name: \xff", "is not text in UTF-8")):
+        file.write_bytes(content)
+        with pytest.raises(InvalidConfigError, match=words):
+            load_cluster(str(file))
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["password: hunter2: 1", "password: 'hunter2", "password: *hunter2", "password: !hunter2 x", "a: \x07"],
+)
+def test_a_file_that_is_no_yaml_is_told_by_place_and_without_its_content(tmp_path: Path, line: str) -> None:
+    file = tmp_path / "prod.yaml"
+    file.write_text(f"name: prod\n{line}\n", encoding="utf-8")
+    with pytest.raises(
+        InvalidConfigError, match="is not YAML: (line [23], column|it holds characters)"
+    ) as invalid:
+        load_cluster(str(file))
+    assert "hunter2" not in "".join(traceback.format_exception(invalid.value))
 
 
 def test_the_block_holds_where_secrets_are_and_no_secret() -> None:

@@ -50,7 +50,7 @@ def test_each_kind_leads_to_a_load_balancer_of_that_name(
     [
         ({}, "load_balancer: give exactly one of haproxy, aws_nlb and manual"),
         ({"aws_nlb": NLB, "manual": {}}, "load_balancer: give exactly one of haproxy, aws_nlb and manual"),
-        ({"aws_nlb": {**NLB, "target_group_arn": "msr"}}, "load_balancer.aws_nlb.target_group_arn: String should"),
+        ({"aws_nlb": {**NLB, "target_group_arn": "msr"}}, "load_balancer.aws_nlb.target_group_arn: must be the ARN"),
         ({"aws_nlb": {**NLB, "access_key": "env:A"}}, "aws_nlb.secret_key: is missing beside access_key"),
         ({"aws_nlb": {**NLB, "access_key": "AKIA", "secret_key": "s"}}, "must be env:NAME, file:PATH or block:NAME"),
         ({"aws_nlb": {**NLB, "instances": {"msr-9": "i-1"}}}, "aws_nlb.instances.msr-9: msr-9 is none of the nodes"),

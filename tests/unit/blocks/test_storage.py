@@ -75,7 +75,7 @@ def test_no_key_is_in_what_a_recovery_point_says_of_the_storage(tmp_path: Path) 
         (lambda d: d["storage"].update(nfs=NFS), "storage: give exactly one of s3, nfs and volume"),
         (
             lambda d: d.update(storage={"nfs": {**NFS, "url": "nas:/x"}}),
-            "storage.nfs.url: String should match",
+            "storage.nfs.url: must be nfs://HOST/PATH",
         ),
         (
             lambda d: d.update(storage={"nfs": {**NFS, "path": "mnt"}}),

@@ -1,4 +1,4 @@
-from runbook.domain.findings import ok
+from runbook.domain.findings import Finding, Level, ok
 from runbook.domain.plans import Action, Step
 from runbook.domain.report import Phase, Report
 
@@ -35,3 +35,11 @@ def test_a_report_says_how_much_of_the_run_the_vendors_commands_took() -> None:
     assert report.notes == []
     report.note_overhead(44.8, 41.0)
     assert report.notes == ["bootstrapper 41.0 s of 44.8 s: the run took 1.09 × its commands"]
+
+
+def test_the_title_of_a_check_says_how_many_findings_block() -> None:
+    one = Finding(Level.BLOCKS, "dtr2", "is down", "start it")
+    two = Finding(Level.BLOCKS, "dtr3", "is down", "start it")
+    for found, title in (((), "running"), ((one,), "1 finding blocks"), ((one, two), "2 findings block")):
+        report = Report("check", "prod", "brave-otter", findings=found)
+        assert f"run `brave-otter`: **{title}**" in report.judged().to_markdown()

@@ -1,11 +1,13 @@
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 from typer.testing import CliRunner
 
-from flows import cli, cli_check
+from flows import cli, cli_check, cli_options, cli_upgrade
 from runbook.domain.errors import (
     InvalidConfigError,
     LockedError,
@@ -71,12 +73,68 @@ def plans_a_backup(monkeypatch: pytest.MonkeyPatch) -> Callable[[], list[dict[st
     return lambda: calls
 
 
-def test_plan_reaches_the_flow_and_json_prints_nothing_but_the_plan(
-    plans_a_backup: Callable[[], list[dict[str, object]]],
+@pytest.mark.parametrize("given", [["--json"], ["--plan", "--json"]])
+def test_json_prints_nothing_but_the_plan_and_touches_nothing(
+    given: list[str], plans_a_backup: Callable[[], list[dict[str, object]]]
 ) -> None:
-    result = CliRunner().invoke(cli.app, ["backup", "--cluster", "prod.yaml", "--plan", "--json"])
-    assert plans_a_backup() == [{"cluster": "prod.yaml", "plan_only": True}]
+    result = CliRunner().invoke(cli.app, ["backup", "--cluster", "prod", *given])
+    assert plans_a_backup() == [{"cluster": "prod", "plan_only": True}]
     assert json.loads(result.stdout)["steps"][0]["action"] == "back up"
+
+
+@pytest.mark.parametrize(
+    ("module", "name"),
+    [
+        (cli, "install"),
+        (cli, "scale-out"),
+        (cli, "release-hold"),
+        (cli, "restore"),
+        (cli_upgrade, "upgrade"),
+    ],
+)
+def test_json_alone_only_plans(module: ModuleType, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    planned: list[object] = []
+
+    def flow(cluster: str, *, plan_only: bool, **_: object) -> Report:
+        planned.append(plan_only)
+        return Report(name, cluster, "brave-otter", plan=PLAN)
+
+    monkeypatch.setattr(module, name.replace("-", "_"), flow)
+    result = CliRunner().invoke(cli.app, [name, "--cluster", "prod", "--json"])
+    assert json.loads(result.stdout)["steps"]
+    assert planned == [True]
+
+
+def test_a_mistake_in_the_cluster_file_is_told_before_any_server_is_looked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, plans_a_backup: Callable[[], list[dict[str, object]]]
+) -> None:
+    looked_for: list[str] = []
+    monkeypatch.setattr(cli_options, "server_or_none", lambda: looked_for.append("server"))
+    file = tmp_path / "prod.yaml"
+    file.write_text("the-name: prod\n", encoding="utf-8")
+    for given in (file, tmp_path / "absent.yaml"):
+        result = CliRunner().invoke(cli.app, ["backup", "--cluster", str(given)])
+        assert isinstance(result.exception, InvalidConfigError)
+    assert (looked_for, plans_a_backup()) == ([], [])
+
+
+def test_a_command_runs_while_the_server_is_in_use(monkeypatch: pytest.MonkeyPatch) -> None:
+    moments: list[str] = []
+
+    @contextmanager
+    def server() -> Iterator[None]:
+        moments.append("server")
+        yield
+        moments.append("gone")
+
+    def backup(cluster: str, **_: object) -> Report:
+        moments.append("backup")
+        return Report("backup", cluster, "brave-otter", plan=PLAN)
+
+    monkeypatch.setattr(cli_options, "server_or_none", server)
+    monkeypatch.setattr(cli, "backup", backup)
+    assert CliRunner().invoke(cli.app, ["backup", "--cluster", "prod"]).exit_code == 0
+    assert moments == ["server", "backup", "gone"]
 
 
 @pytest.mark.parametrize("arguments", [[], ["--plan"]])
@@ -85,7 +143,7 @@ def test_a_check_is_the_same_with_plan(arguments: list[str], monkeypatch: pytest
         return Report("check", cluster, "brave-otter", findings=(ok("dtr1", f"fine {fail_if_blocked}"),))
 
     monkeypatch.setattr(cli_check, "check", check)
-    result = CliRunner().invoke(cli.app, ["check", "--cluster", "prod.yaml", *arguments])
+    result = CliRunner().invoke(cli.app, ["check", "--cluster", "prod", *arguments])
     assert result.exit_code == 0
     assert "fine False" in result.stdout
 
@@ -99,7 +157,7 @@ def test_a_check_as_json_prints_nothing_but_its_findings_and_fails_with_what_blo
         return Report("check", cluster, "brave-otter", findings=(ok("dtr1", "is fine"), blocks))
 
     monkeypatch.setattr(cli_check, "check", check)
-    result = CliRunner().invoke(cli.app, ["check", "--cluster", "prod.yaml", "--json"])
+    result = CliRunner().invoke(cli.app, ["check", "--cluster", "prod", "--json"])
     assert type(result.exception) is UnreachableError
     assert json.loads(result.stdout) == {
         "findings": [
@@ -127,7 +185,7 @@ def test_a_restore_needs_the_name_of_who_approves_it(
         return Report("restore", cluster, "brave-otter", plan=PLAN)
 
     monkeypatch.setattr(cli, "restore", restore)
-    result = CliRunner().invoke(cli.app, ["restore", "--cluster", "prod.yaml", *arguments])
+    result = CliRunner().invoke(cli.app, ["restore", "--cluster", "prod", *arguments])
     assert type(result.exception) is kind
     assert str(result.exception).startswith(words)
     assert len(asked) == 1

@@ -4,9 +4,6 @@ import pytest
 from typer.testing import CliRunner
 
 from flows import cli, cli_replicas
-from flows.remove import remove
-from flows.replace import replace
-from runbook.domain.errors import InvalidConfigError
 from runbook.domain.report import Report
 
 
@@ -36,20 +33,10 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
         (["replace", "dtr2", "dtr4"], {"flow": "replace", "given": ("f", "dtr2", "dtr4")}),
     ],
 )
+@pytest.mark.parametrize("shown", ["--plan", "--json"])
 def test_what_is_typed_reaches_the_flow(
-    arguments: list[str], options: dict[str, Any], asked: list[dict[str, Any]]
+    arguments: list[str], options: dict[str, Any], shown: str, asked: list[dict[str, Any]]
 ) -> None:
-    result = CliRunner().invoke(cli.app, [*arguments, "--cluster", "f", "--plan"])
+    result = CliRunner().invoke(cli.app, [*arguments, "--cluster", "f", shown])
     assert result.exit_code == 0, result.output
     assert asked == [options | {"plan_only": True}]
-
-
-@pytest.mark.parametrize("given", [{}, {"replicas": 3, "named": ("dtr4",)}], ids=["nothing", "both"])
-def test_a_removal_names_either_a_number_or_replicas(given: dict[str, Any]) -> None:
-    with pytest.raises(InvalidConfigError, match="either how many replicas shall stay, or which ones"):
-        remove.fn("f", **given)
-
-
-def test_a_node_does_not_replace_itself() -> None:
-    with pytest.raises(InvalidConfigError, match="dtr2 cannot replace itself"):
-        replace.fn("f", "dtr2", "dtr2")

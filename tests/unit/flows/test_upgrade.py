@@ -381,7 +381,7 @@ def test_the_command_passes_everything_on_and_prints_the_plan(monkeypatch: pytes
     arguments = [
         "upgrade",
         "--cluster",
-        "a.yaml",
+        "a",
         "--to",
         NEW,
         "--max-point-age-hours",
@@ -392,6 +392,6 @@ def test_the_command_passes_everything_on_and_prints_the_plan(monkeypatch: pytes
     ]
     result = CliRunner().invoke(cli.app, arguments)
     assert asked == [
-        ("a.yaml", {"to": NEW, "max_point_age_hours": 48.0, "accept_differences": True, "plan_only": True})
+        ("a", {"to": NEW, "max_point_age_hours": 48.0, "accept_differences": True, "plan_only": True})
     ]
     assert json.loads(result.stdout) == {"flow": "upgrade", "cluster": "prod", "steps": []}
