@@ -86,7 +86,7 @@ def test_a_backup_through_the_control_plane_alone_into_a_folder_is_verified(
     looked = runbook("points", "verify", "--mode", "quick", cluster=file)
     assert looked.status == 0, looked.stderr
     listed = runbook("points", "list", cluster=file).stdout
-    assert re.search(r"\d{8}T\d{6}Z-[0-9a-f]{8} +\S+ +verified +quick, \S+ ago +3 ", listed), listed
+    assert re.search(r"\d{8}T\d{6}Z-[0-9a-f]{8} +\S+ +verified +2\.9\.29 +quick, \S+ ago +3 ", listed), listed
     assert_nothing_lost(before, look(installed.cluster))
 
 
