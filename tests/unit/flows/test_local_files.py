@@ -53,7 +53,7 @@ def looked_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., 
         (scale_out_module, "preflight", lambda: scale_out_module.scale_out.fn("lab")),
         (upgrade_module, "preflight", lambda: upgrade_module.upgrade.fn("lab")),
         (repair_module, "preflight_around", lambda: repair_module.repair.fn("lab")),
-        (replace_module, "preflight_around", lambda: replace_module.replace.fn("lab", "msr-1", "msr-2")),
+        (replace_module, "preflight_around", lambda: replace_module.replace.fn("lab", "dtr1", "dtr2")),
     ],
     ids=["check", "install", "its plan", "scale-out", "upgrade", "repair", "replace"],
 )

@@ -6,9 +6,10 @@ import pytest
 from runbook.domain.changes import Removal
 from runbook.domain.errors import RefusedError
 from runbook.domain.leftovers import Leftover
+from tasks.first_replica import plan_first_replica
 from tasks.leftovers import clear_leftover
 from tasks.removal import choose_repair, choose_replace, choose_shrink, ensure_removed
-from tasks.replicas import choose_joins, ensure_replica_on, plan_first_replica
+from tasks.replicas import choose_joins, ensure_replica_on
 from tests.fakes.cluster_connection import FakeCluster
 from tests.fakes.clusters import IDS, alive, dead
 
