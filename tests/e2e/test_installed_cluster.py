@@ -101,28 +101,30 @@ def test_a_backup_that_ends_well_and_is_cut_off_leaves_no_point(installed, befor
 
 
 @pytest.mark.parametrize(
-    ("flow", "where", "what", "next_step"),
+    ("flow", "refusal"),
     [
         (
             "backup",
-            "replica {id}",
-            "Replica {id} has version 2.9.29 but this is 2.4.1",
-            "set the cluster file's version to the one that runs",
+            (
+                "replica {id}",
+                "Replica {id} has version 2.9.29 but this is 2.4.1",
+                "set the cluster file's version to the one that runs",
+            ),
         ),
         (
             "scale-out",
-            "registry.version",
-            "{id} on dtr1 runs 2.9.29; the cluster file says 2.4.1",
-            "set `registry.version` to what runs",
+            (
+                "registry.version",
+                "{id} on dtr1 runs 2.9.29; the cluster file says 2.4.1",
+                "set `registry.version` to what runs",
+            ),
         ),
     ],
 )
-def test_a_bootstrapper_of_another_version_is_refused(
-    installed, before, altered, flow, where, what, next_step
-):
+def test_a_bootstrapper_of_another_version_is_refused(installed, before, altered, flow, refusal):
     ended = runbook(flow, cluster=altered(lambda content: content["registry"].update(version="2.4.1")))
     replica = next(iter(before.replicas))
-    assert_failed(ended, RefusedError, where.format(id=replica), what.format(id=replica), next_step)
+    assert_failed(ended, RefusedError, *(words.format(id=replica) for words in refusal))
     assert_nothing_lost(before, look(installed.cluster))
 
 
