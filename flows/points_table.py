@@ -16,7 +16,7 @@ def points_table(
 ) -> Table:
     """Return one row per point; `pins` are the ids of pinned ones, `copies` says which copies hold an id."""
     identifier = Column("point", no_wrap=True)  # whole, however narrow the terminal is: restore wants it
-    table = Table(identifier, *COLUMNS, box=box.SIMPLE)
+    table = Table(identifier, *(Column(name, overflow="fold") for name in COLUMNS), box=box.SIMPLE)
     for point in found:
         state, *numbers = _cells(point, now, copies)
         pinned = ", pinned" if point.id in pins else ""
