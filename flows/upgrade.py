@@ -10,7 +10,7 @@ from runbook.domain.plans import Action, Plan, Step
 from runbook.domain.report import Report
 from runbook.domain.upgrade import Before, Upgrade, image_for
 from tasks.image_archive import check_image_archive
-from tasks.images import ensure_canary, verify_canary
+from tasks.images import ensure_canary, verify_canary, verify_former_canary
 from tasks.load_balancer import ensure_pool, plan_pool
 from tasks.node_images import ensure_images, ensure_older_bootstrapper, plan_images, plan_older_bootstrapper
 from tasks.upgrade import (
@@ -101,7 +101,7 @@ def _prove(run: Run, before: PrefectFuture[Before], accept: bool, after: After) 
     """Leave pool and canary proven, and a recovery point of the new version; what was lost fails the run after it."""
     pool = run.step(ensure_pool, after=after)
     run.report.did.append(pool.result())
-    pulled = run.step(verify_canary, before.result().canary, after=[pool])
+    pulled = run.step(verify_former_canary, before.result().canary, after=[pool])
     kept = run.step(compare_with_before, before, after=[pulled])
     lost, otherwise = kept.result().lost, kept.result().otherwise
     run.report.notes += [f"after the upgrade {said}" for said in otherwise]

@@ -73,12 +73,19 @@ def verify_canary(cluster: ClusterConnection, canary: Canary | None) -> None:
     if canary is None:
         get_run_logger().warning("%s: this recovery point has no canary", cluster.name)
         return
-    repository = canary.reference.rpartition(":")[0]
     with cluster.registry as registry:
         if registry.head_manifest(canary.reference) != canary.digest:
             raise MismatchError(
                 canary.reference, f"it is not {canary.digest}", "look at the replicas' storage settings"
             )
+    verify_former_canary.fn(cluster, canary)
+
+
+@step("pull former canary")
+def verify_former_canary(cluster: ClusterConnection, canary: Canary) -> None:
+    """Return once the canary was read by digest, every byte hashed; a backup may have moved its tag on."""
+    repository = canary.reference.rpartition(":")[0]
+    with cluster.registry as registry:
         pulled = registry.pull_image(f"{repository}@{canary.digest}")
     get_run_logger().info(
         "%s: canary pulled by digest, %s bytes", cluster.settings.registry.host, pulled.size

@@ -18,6 +18,7 @@ from runbook.domain.plans import Plan
 from runbook.domain.report import Report
 from runbook.domain.versions import parse_version
 from runbook.remote.locks import lock_key
+from tasks.images import push_canary
 from tasks.load_balancer import ensure_pool
 from tests.fakes.cluster_connection import FakeCluster
 from tests.fakes.clusters import IDS, alive, dead
@@ -32,7 +33,7 @@ STEPS = (
     "plan bootstrapper of older points", f"plan images of {NEW}", "plan load balancer pool",
     "is there a point of this version", "bootstrapper of older points", f"images of {NEW}",
     "what was true before an upgrade that was cut short", "canary",
-    "pull canary", "note what is true before", "upgrade", "load balancer pool", "pull canary",
+    "pull canary", "note what is true before", "upgrade", "load balancer pool", "pull former canary",
     "compare with what was before", "is there a point of this version", "nothing else has changed",
 )  # fmt: skip
 
@@ -173,6 +174,20 @@ def test_a_run_that_dies_before_any_step_is_finished_by_the_next(
     use(monkeypatch, cluster, dies_before=step)
     with pytest.raises(ConnectionAbortedError):
         upgrade.fn("lab")
+    finish(cluster, monkeypatch)
+
+
+def test_a_run_that_dies_in_its_backup_which_has_pushed_another_canary_is_finished_by_the_next(
+    cluster: FakeCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def dies(run: Any, **_: object) -> list[object]:
+        push_canary.fn(run.cluster)
+        raise ConnectionAbortedError("the run was killed")
+
+    monkeypatch.setattr(upgrade_module, "take_recovery_point", dies)
+    with pytest.raises(ConnectionAbortedError):
+        upgrade.fn("lab")
+    monkeypatch.setattr(upgrade_module, "take_recovery_point", published)
     finish(cluster, monkeypatch)
 
 
