@@ -17,6 +17,7 @@ from runbook.domain.errors import RunbookError
 from tests.e2e.secrets_of_the_lab import assert_no_secret_in
 
 ENDS_WITHIN = 400
+_ANSWERS_WITHIN = 180  # on a machine on which two labs work
 _RUN = re.compile(r" - View at http\S+/runs/flow-run/(?P<id>[0-9a-f-]{36})$", re.MULTILINE)
 _STEP = re.compile(r"\| INFO +\| .* - (?P<where>\S+): keep (?P<what>.*) \((?P<reason>.+)\)$")
 
@@ -115,6 +116,6 @@ def reports_of(run: DeployedRun) -> list[str]:
 
 def query(path: str, body: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Return what the lab's Prefect server answers to a filter."""
-    answer = httpx.post(f"{prefect_services.api_url()}/{path}", json=body, timeout=30, trust_env=False)
+    answer = httpx.post(f"{prefect_services.api_url()}/{path}", json=body, timeout=_ANSWERS_WITHIN, trust_env=False)
     found: list[dict[str, Any]] = answer.raise_for_status().json()
     return found
