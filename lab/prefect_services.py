@@ -80,6 +80,7 @@ def environment() -> dict[str, str]:
     others = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
     return others | {
         "DO_NOT_TRACK": "1",
+        "PREFECT_API_REQUEST_TIMEOUT": "180",  # two labs at once leave the server little of a small machine
         "PREFECT_API_URL": api_url(),
         "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "30",
         "PREFECT_HOME": str(PREFECT),
