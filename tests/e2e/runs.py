@@ -116,6 +116,8 @@ def reports_of(run: DeployedRun) -> list[str]:
 
 def query(path: str, body: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Return what the lab's Prefect server answers to a filter."""
-    answer = httpx.post(f"{prefect_services.api_url()}/{path}", json=body, timeout=_ANSWERS_WITHIN, trust_env=False)
+    answer = httpx.post(
+        f"{prefect_services.api_url()}/{path}", json=body, timeout=_ANSWERS_WITHIN, trust_env=False
+    )
     found: list[dict[str, Any]] = answer.raise_for_status().json()
     return found
